@@ -1,0 +1,41 @@
+# Tidegate: the two commands are `make up` and `make test`. `make help` lists the rest.
+GO        ?= go
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build up down test test-go lint geodata bench-main
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+deps: ## install the Debian packages that the development cluster and the tests use
+	deploy/deps.sh
+
+build: ## build the programs into bin/
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+up: build ## build and start everything on this machine, wait for the sample's answer
+	cd deploy && $(GO) run ./dev up
+
+down: ## stop what `make up` started, and leave nothing behind
+	cd deploy && $(GO) run ./dev down
+
+test: deps lint build test-go ## run every test that CI runs
+
+test-go:
+	CGO_ENABLED=1 $(GO) test -race ./...
+	cd deploy && CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
+
+lint: ## gofmt, go vet (amd64 and arm64), staticcheck and the layer test
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	cd deploy && $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -run 'TestLayers|TestPackageDocs' .
+
+geodata: ## build the embedded geo table again from DB-IP Lite
+	$(GO) run ./geodata/embedded/generate
+
+bench-main: ## the main job's figures
+	$(GO) run ./deploy/bench/main

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/admin"
+	"tidegate.dev/tidegate/gslb/steer"
+)
+
+func explainCommand(o *options) *cobra.Command {
+	var client, qtype string
+	command := &cobra.Command{
+		Use:   "explain NAME --client IP",
+		Short: "Print which site a client gets, and every number that decided it",
+		Example: "  tidegate explain chat.edge.example --client 84.128.0.1\n" +
+			"  tidegate explain chat.edge.example --client 2003:c0::/32 --type AAAA -o json",
+		Args: func(c *cobra.Command, args []string) error {
+			if err := cobra.ExactArgs(1)(c, args); err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.checkOutput(); err != nil {
+				return err
+			}
+			query := url.Values{"name": args[:1], "client": {client}, "type": {qtype}}
+			var trace steer.Trace
+			if err := admin.Get(c.Context(), o.socket, "/v1/explain", query, &trace); err != nil {
+				return err
+			}
+			if o.output == "json" {
+				return printJSON(c.OutOrStdout(), trace)
+			}
+			return printTrace(c.OutOrStdout(), trace)
+		},
+	}
+	command.Flags().StringVar(&client, "client", "", "a resolver's address, or a network as in an EDNS client subnet")
+	command.Flags().StringVar(&qtype, "type", "A", "A or AAAA")
+	_ = command.MarkFlagRequired("client") // the flag exists
+	return command
+}
+
+func printJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+func printTrace(w io.Writer, t steer.Trace) error {
+	source := "by its address"
+	if t.FromECS {
+		source = "by client subnet"
+	}
+	fmt.Fprintf(w, "%s for %s (%s), decided for %s\n", t.Name, t.Client, source, t.Unit)
+	fmt.Fprintf(w, "place     %s\n", placeText(t.Place))
+	fmt.Fprintf(w, "service   %s, %s, generation %d\n\n", t.Service, t.Method, t.Generation)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SITE\tTIER\tKM\tUP\tDRAINED\tCAPACITY\t")
+	for _, row := range t.Candidates {
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%v/s\t%s\n",
+			row.Site, row.Tier, kmText(row.Km), yes(row.Up), yes(row.Drained), row.Capacity, chosenText(row.Chosen))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, step := range t.Steps {
+		fmt.Fprintf(w, "  %s\n", step)
+	}
+	fmt.Fprintf(w, "\n%s: %s because it is %s\n", t.Outcome, t.Site, t.Reason)
+	_, err := fmt.Fprintf(w, "answer    %v, TTL %v, the same for all of %s\n", t.Addresses, t.TTL, t.Scope)
+	return err
+}
+
+func placeText(p steer.TracePlace) string {
+	if !p.Known && p.Country == "" && p.Line == gslb.NoLine {
+		return "unknown"
+	}
+	text := fmt.Sprintf("%.2f, %.2f", float64(p.Location.LatMicro)/1e6, float64(p.Location.LonMicro)/1e6)
+	if p.Country != "" {
+		text += " " + p.Country
+	}
+	if p.Line != gslb.NoLine {
+		text += ", line " + string(p.Line)
+	}
+	return text + " (geo table: " + p.Prefix.String() + ")"
+}
+
+func kmText(km int) string {
+	if km < 0 {
+		return "-"
+	}
+	return fmt.Sprint(km)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func chosenText(chosen bool) string {
+	if chosen {
+		return "<- chosen"
+	}
+	return ""
+}

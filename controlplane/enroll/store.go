@@ -1,0 +1,79 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"tidegate.dev/tidegate/gslb/bus"
+)
+
+// Record is what the hub keeps of a token.
+type Record struct {
+	// Hash is the SHA-256 of the secret, in hexadecimal.
+	Hash    string    `json:"hash"`
+	Role    bus.Role  `json:"role"`
+	Name    string    `json:"name"`
+	Expires time.Time `json:"expires"`
+	// UsedBy is the public key that joined with it; empty: it is open.
+	UsedBy string `json:"usedBy,omitempty"`
+}
+
+// Store keeps the records of tokens until they expire; it may drop those that have.
+type Store interface {
+	Add(ctx context.Context, r Record) error
+	// Get reads the record with a hash. ErrNoRecord: there is none.
+	Get(ctx context.Context, hash string) (Record, error)
+	// Use sets UsedBy of the record with a hash, if it is empty, in one step: of several concurrent calls one wins. The
+	// record is returned as it then is, whoever won. ErrNoRecord: there is none.
+	Use(ctx context.Context, hash, publicKey string) (Record, error)
+}
+
+// ErrNoRecord is returned by a Store that has no such record.
+var ErrNoRecord = errors.New("no such token")
+
+// Memory is a Store that forgets with the process; for tests. Its methods may be called from several goroutines.
+type Memory struct {
+	mu      sync.Mutex
+	records map[string]Record
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory makes an empty Memory.
+func NewMemory() *Memory { return &Memory{records: map[string]Record{}} }
+
+// Add implements Store.
+func (m *Memory) Add(_ context.Context, r Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records[r.Hash] = r
+	return nil
+}
+
+// Get implements Store.
+func (m *Memory) Get(_ context.Context, hash string) (Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, found := m.records[hash]
+	if !found {
+		return Record{}, ErrNoRecord
+	}
+	return r, nil
+}
+
+// Use implements Store.
+func (m *Memory) Use(_ context.Context, hash, publicKey string) (Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, found := m.records[hash]
+	if !found {
+		return Record{}, ErrNoRecord
+	}
+	if r.UsedBy == "" {
+		r.UsedBy = publicKey
+		m.records[hash] = r
+	}
+	return r, nil
+}

@@ -1,0 +1,246 @@
+package geodata
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// The payload, whose SHA-256 is the table's digest. It is made of columns, because like beside like compresses better:
+// a number is an unsigned varint, a text is its length and its bytes.
+//
+//	date      seconds since 1970, 0 for none
+//	source    text
+//	lines     how many, then each name as a text
+//	places    how many but the unknown one, then each: flags, [latitude, longitude: zigzag], [country: 2 bytes], [line]
+//	IPv4 runs how many, their starts as the distance from the one before, their place IDs
+//	IPv6 runs the same
+const (
+	placeHasLocation = 1 << iota
+	placeHasCountry
+	placeHasLine
+	placeFlags = iota
+)
+
+func (t *Table) payload() []byte {
+	var date uint64
+	if !t.origin.Date.IsZero() {
+		date = uint64(t.origin.Date.Unix())
+	}
+	out := binary.AppendUvarint(nil, date)
+	out = appendText(out, t.origin.Source)
+	out = appendPlaces(out, t.places)
+	out = appendRuns(out, t.v4.runs())
+	return appendRuns(out, t.v6.runs())
+}
+
+func appendText(out []byte, s string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
+}
+
+func appendPlaces(out []byte, places []Place) []byte {
+	var lines []gslb.Line
+	number := map[gslb.Line]uint64{}
+	for _, p := range places {
+		if _, known := number[p.Line]; !known && p.Line != gslb.NoLine {
+			number[p.Line] = uint64(len(lines))
+			lines = append(lines, p.Line)
+		}
+	}
+	out = binary.AppendUvarint(out, uint64(len(lines)))
+	for _, line := range lines {
+		out = appendText(out, string(line))
+	}
+	out = binary.AppendUvarint(out, uint64(len(places)-1))
+	for _, p := range places[1:] {
+		out = appendPlace(out, p, number[p.Line])
+	}
+	return out
+}
+
+func appendPlace(out []byte, p Place, line uint64) []byte {
+	flags := len(out)
+	out = append(out, 0)
+	if p.HasLocation {
+		out[flags] |= placeHasLocation
+		out = binary.AppendVarint(out, int64(p.Location.LatMicro))
+		out = binary.AppendVarint(out, int64(p.Location.LonMicro))
+	}
+	if p.Country != "" {
+		out[flags] |= placeHasCountry
+		out = append(out, p.Country...)
+	}
+	if p.Line != gslb.NoLine {
+		out[flags] |= placeHasLine
+		out = binary.AppendUvarint(out, line)
+	}
+	return out
+}
+
+func appendRuns(out []byte, r runs) []byte {
+	out = binary.AppendUvarint(out, uint64(len(r.starts)))
+	before := uint64(0)
+	for _, start := range r.starts {
+		out = binary.AppendUvarint(out, start-before)
+		before = start
+	}
+	for _, id := range r.ids {
+		out = binary.AppendUvarint(out, uint64(id))
+	}
+	return out
+}
+
+func decodePayload(payload []byte) (*Table, error) {
+	in := &reader{rest: payload}
+	var origin Origin
+	if date := in.number("date", math.MaxUint32<<8); date > 0 {
+		origin.Date = time.Unix(int64(date), 0).UTC()
+	}
+	origin.Source = in.text("source")
+	places := readPlaces(in)
+	v4 := readRuns(in, "IPv4", 1<<unitBits4, len(places))
+	v6 := readRuns(in, "IPv6", 1<<unitBits6, len(places))
+	if len(in.rest) > 0 {
+		in.fail("%d bytes follow its end", len(in.rest))
+	}
+	if in.err != nil {
+		return nil, in.err
+	}
+	return newTable(origin, places, v4, v6, sha256.Sum256(payload)), nil
+}
+
+func readPlaces(in *reader) []Place {
+	lines := make([]gslb.Line, in.count("lines", 1))
+	for i := range lines {
+		lines[i] = gslb.Line(in.text("line"))
+	}
+	places := make([]Place, 1, 1+min(in.count("places", 1), MaxPlaces-1))
+	countries := map[[2]byte]string{}
+	for range cap(places) - 1 {
+		p := readPlace(in, lines, countries)
+		if in.err != nil {
+			return places
+		}
+		if err := p.Check(); err != nil {
+			in.fail("place %d: %w", len(places), err)
+		}
+		places = append(places, p)
+	}
+	return places
+}
+
+// readPlace shares the text of equal countries.
+func readPlace(in *reader, lines []gslb.Line, countries map[[2]byte]string) Place {
+	var p Place
+	flags := in.octet("place")
+	if flags >= 1<<placeFlags {
+		in.fail("place with unknown flags %#x", flags)
+	}
+	if flags&placeHasLocation != 0 {
+		p.HasLocation = true
+		p.Location = gslb.Location{LatMicro: in.degrees("latitude"), LonMicro: in.degrees("longitude")}
+	}
+	if flags&placeHasCountry != 0 {
+		code := [2]byte{in.octet("country"), in.octet("country")}
+		if _, known := countries[code]; !known {
+			countries[code] = string(code[:])
+		}
+		p.Country = countries[code]
+	}
+	if flags&placeHasLine != 0 {
+		if line := in.number("line", uint64(len(lines))); in.err == nil {
+			p.Line = lines[line]
+		}
+	}
+	return p
+}
+
+func readRuns(in *reader, family string, space uint64, places int) runs {
+	count := in.count(family+" runs", 2)
+	if count == 0 {
+		in.fail("it has no %s runs", family)
+		return runs{}
+	}
+	r := runs{starts: make([]uint64, count), ids: make([]PlaceID, count)}
+	at := uint64(0)
+	for i := range r.starts {
+		step := in.number(family+" start", space-at)
+		if (step == 0) != (i == 0) {
+			in.fail("%s run %d begins where it must not", family, i)
+		}
+		at += step
+		r.starts[i] = at
+	}
+	for i := range r.ids {
+		r.ids[i] = PlaceID(in.number(family+" place", uint64(places)))
+		if i > 0 && r.ids[i] == r.ids[i-1] {
+			in.fail("%s runs %d and %d have one place", family, i-1, i)
+		}
+	}
+	return r
+}
+
+// reader takes a payload apart. After its first failure every answer is zero, so that callers ask once, at the end;
+// what an answer is used for before that must do no harm.
+type reader struct {
+	rest []byte
+	err  error
+}
+
+func (r *reader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: its content is broken: %w", ErrTable, fmt.Errorf(format, args...))
+	}
+	r.rest = nil
+}
+
+// number reads a varint below limit.
+func (r *reader) number(what string, limit uint64) uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n >= limit {
+		r.fail("%s: not a number below %d", what, limit)
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+// count reads how many things follow. Each takes size bytes at least, which bounds what a caller allocates for them.
+func (r *reader) count(what string, size int) int {
+	return int(r.number("number of "+what, uint64(len(r.rest)/size)+1))
+}
+
+func (r *reader) text(what string) string {
+	size := r.count("bytes of "+what, 1)
+	s := string(r.rest[:min(size, len(r.rest))])
+	if len(s) < size {
+		r.fail("%s: %d bytes missing", what, size-len(s))
+		return ""
+	}
+	r.rest = r.rest[size:]
+	return s
+}
+
+func (r *reader) octet(what string) byte {
+	if len(r.rest) == 0 {
+		r.fail("%s: the end is missing", what)
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+func (r *reader) degrees(what string) int32 {
+	n, size := binary.Varint(r.rest)
+	if size <= 0 || n < math.MinInt32 || n > math.MaxInt32 {
+		r.fail("%s: not micro-degrees", what)
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return int32(n)
+}

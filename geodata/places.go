@@ -1,0 +1,110 @@
+package geodata
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// placeRef is a place while a table is being built: an index into placeSet.list.
+type placeRef uint32
+
+const (
+	// nothing is the place of networks that a layer does not mention.
+	nothing placeRef = 0
+	// erase takes away what the layers below say.
+	erase = ^placeRef(0)
+)
+
+// placeSet gives every distinct place one placeRef, in the order in which they come.
+type placeSet struct {
+	list []Place
+	refs map[Place]placeRef
+}
+
+func (s *placeSet) ref(p Place) (placeRef, error) {
+	if ref, known := s.refs[p]; known {
+		return ref, nil
+	}
+	if err := p.Check(); err != nil {
+		return nothing, err
+	}
+	return s.add(p), nil
+}
+
+func (s *placeSet) add(p Place) placeRef {
+	if s.refs == nil {
+		s.list, s.refs = []Place{{}}, map[Place]placeRef{{}: nothing}
+	}
+	if ref, known := s.refs[p]; known {
+		return ref
+	}
+	ref := placeRef(len(s.list))
+	s.list, s.refs[p] = append(s.list, p), ref
+	return ref
+}
+
+// merger joins what two layers say of a network, and remembers it.
+type merger struct {
+	places *placeSet
+	known  map[[2]placeRef]placeRef
+}
+
+func (m *merger) over(below, top placeRef) placeRef {
+	switch {
+	case top == nothing:
+		return below
+	case top == erase:
+		return nothing
+	case below == nothing:
+		return top
+	}
+	ref, known := m.known[[2]placeRef{below, top}]
+	if !known {
+		ref = m.places.add(m.places.list[below].over(m.places.list[top]))
+		m.known[[2]placeRef{below, top}] = ref
+	}
+	return ref
+}
+
+// ErrTooManyPlaces says that the sources distinguish more places than a table holds.
+var ErrTooManyPlaces = errors.New("too many places")
+
+// MaxPlaces is the most places that a table holds, the unknown one among them.
+const MaxPlaces = 1 << 20
+
+// number replaces the references in the runs by IDs, and returns the places by ID. The place with the most runs comes
+// first, so that its ID is short in a file; what is equal there is ordered by content, so that equal sources make equal
+// tables in whatever order they were read.
+func number(list []Place, all ...runs) ([]Place, error) {
+	used := make([]int, max(len(list), 1))
+	for _, r := range all {
+		for _, id := range r.ids {
+			used[id]++
+		}
+	}
+	var order []placeRef
+	for ref := 1; ref < len(list); ref++ {
+		if used[ref] > 0 {
+			order = append(order, placeRef(ref))
+		}
+	}
+	if len(order) >= MaxPlaces {
+		return nil, fmt.Errorf("%w: %d, a table holds %d; use a wider grid", ErrTooManyPlaces, len(order), MaxPlaces-1)
+	}
+	slices.SortFunc(order, func(a, b placeRef) int {
+		return cmp.Or(cmp.Compare(used[b], used[a]), list[a].compare(list[b]))
+	})
+	places, ids := make([]Place, 1, 1+len(order)), make([]PlaceID, len(used))
+	for _, ref := range order {
+		ids[ref] = PlaceID(len(places))
+		places = append(places, list[ref])
+	}
+	for _, r := range all {
+		for i := range r.ids {
+			r.ids[i] = ids[r.ids[i]]
+		}
+	}
+	return places, nil
+}

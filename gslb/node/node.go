@@ -1,0 +1,269 @@
+// Package node is what a name server runs beside its DNS engine.
+//
+// It follows a source of maps (a world file, or the bus), holds every proposal against the guards, compiles it aside,
+// keeps it on disk, runs the probes of its endpoints, and swaps snapshots. The DNS plugin only reads the Store. One
+// goroutine, Run, owns the builder; a death is swapped in at once, everything else at most once a second.
+//
+// Losing the source changes nothing: the last map stands for ever, and health goes on from the node's own probes.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tidegate.dev/tidegate/gslb/keep"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/probe"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// swapInterval bounds how often news that can wait are swapped in.
+const swapInterval = time.Second
+
+// Config is what a node needs.
+type Config struct {
+	Geo *plan.Geo
+	// Folder keeps maps over restarts; nil keeps nothing.
+	Folder *keep.Folder
+	Log    *slog.Logger
+}
+
+// Node serves maps to a DNS engine through its Store.
+type Node struct {
+	config   Config
+	store    *world.Store
+	compiled chan compiledProposal
+	verdicts chan probe.Verdict
+	swapped  chan struct{} // holds one note: there is something to report
+	prober   *probe.Prober
+	proposal sync.Mutex // one proposal at a time is compiled
+	status   status
+}
+
+// Proposal is a map that a source offers. SignedHead is what to keep on disk; empty for a world file.
+type Proposal struct {
+	Head       plan.Head
+	SignedHead []byte
+	Data       []byte
+	// Trusted proposals come from the operator's own file: the velocity guard asks nothing.
+	Trusted bool
+	// Kept says that the proposal was read back from the node's own folder.
+	Kept bool
+}
+
+type compiledProposal struct {
+	Proposal
+	plan *plan.Compiled
+	done chan error
+}
+
+// New makes a node; Run starts it.
+func New(config Config) *Node {
+	n := &Node{
+		config:   config,
+		store:    world.NewStore(),
+		compiled: make(chan compiledProposal),
+		verdicts: make(chan probe.Verdict, 1024),
+		swapped:  make(chan struct{}, 1),
+		status:   newStatus(),
+	}
+	n.prober = probe.New(func(v probe.Verdict) { n.verdicts <- v })
+	return n
+}
+
+// Store hands out the current snapshot.
+func (n *Node) Store() *world.Store { return n.store }
+
+// Propose holds a map against the guards and, if it passes, returns after it is served. An error says why the node goes
+// on with what it has; it is counted. Run must be running.
+func (n *Node) Propose(ctx context.Context, p Proposal) error {
+	n.proposal.Lock()
+	defer n.proposal.Unlock()
+	err := n.propose(ctx, p)
+	n.status.proposed(err, time.Now())
+	if err != nil && ctx.Err() == nil {
+		n.config.Log.Warn("a map was refused, the last one stays", "generation", p.Head.Generation, "why", err)
+	}
+	return err
+}
+
+func (n *Node) propose(ctx context.Context, p Proposal) error {
+	served := n.store.Load()
+	next, err := plan.Offer{Head: p.Head, Data: p.Data}.Open(served.Generation)
+	if err != nil {
+		return err
+	}
+	if served.Plan != nil && !p.Trusted {
+		if err := plan.Accept(served.Plan.Map, next, p.Head.Reasons); err != nil {
+			return err
+		}
+	}
+	ready := compiledProposal{
+		Proposal: p,
+		plan:     plan.Compile(next, p.Head.Digest, n.config.Geo, served.Plan),
+		done:     make(chan error, 1),
+	}
+	select {
+	case n.compiled <- ready:
+		return <-ready.done
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Refused counts and logs input that never became a proposal, such as a world file with an error.
+func (n *Node) Refused(err error) {
+	n.status.proposed(err, time.Now())
+	n.config.Log.Warn("a map was refused, the last one stays", "why", err)
+}
+
+// Restore proposes the newest kept map that verifies. Verify opens a signed head.
+func (n *Node) Restore(ctx context.Context, verify func(signedHead []byte) (plan.Head, error)) error {
+	if n.config.Folder == nil {
+		return nil
+	}
+	_, found, refused := n.config.Folder.Newest(func(k keep.Kept) error {
+		head, err := verify(k.SignedHead)
+		if err != nil {
+			return err
+		}
+		return n.Propose(ctx, Proposal{Head: head, SignedHead: k.SignedHead, Data: k.Data, Kept: true})
+	})
+	if refused != nil {
+		n.config.Log.Warn("kept maps were passed over", "why", refused)
+	}
+	if !found && ctx.Err() == nil {
+		n.config.Log.Info("no map is kept on disk, waiting for the first one")
+	}
+	return ctx.Err()
+}
+
+// Run owns the builder until ctx ends.
+func (n *Node) Run(ctx context.Context) error {
+	l := loop{node: n, builder: world.NewBuilder(), down: n.loadDown(), lastSwap: time.Now().Add(-swapInterval)}
+	defer n.prober.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return l.drain()
+		case p := <-n.compiled:
+			p.done <- l.take(ctx, p)
+		case v := <-n.verdicts:
+			l.verdict(v)
+		case <-timer.C:
+		}
+		if wait := l.swapIfDue(time.Now()); wait > 0 {
+			timer.Reset(wait)
+		}
+	}
+}
+
+// ErrOvertaken is returned for a map that was overtaken while it was compiled.
+var ErrOvertaken = errors.New("a newer map came first")
+
+// loop is the state of Run.
+type loop struct {
+	node     *Node
+	builder  *world.Builder
+	down     map[world.Target]time.Time
+	news     bool // something changed since the last swap
+	urgent   bool // and it must not wait
+	lastSwap time.Time
+}
+
+// take makes a compiled map the served one. The generation is compared once more here, at the moment of the swap.
+func (l *loop) take(ctx context.Context, p compiledProposal) error {
+	if p.Head.Generation <= l.node.store.Load().Generation {
+		return fmt.Errorf("%w: %d", ErrOvertaken, p.Head.Generation)
+	}
+	l.builder.SetPlan(p.Head.Generation, p.plan)
+	for target := range l.down {
+		l.builder.SetDown(target, true)
+	}
+	l.news, l.urgent = true, true
+	targets := world.Targets(p.plan.Map)
+	l.forget(targets)
+	l.node.prober.SetTargets(ctx, targets, func(t world.Target) bool { _, down := l.down[t]; return down })
+	l.node.status.served(p.Proposal, time.Now())
+	l.keep(p.Proposal)
+	l.swapIfDue(time.Now())
+	return nil
+}
+
+// forget drops what is known of addresses that no probe checks any more.
+func (l *loop) forget(targets []world.ProbeTarget) {
+	checked := make(map[world.Target]bool, len(targets))
+	for _, t := range targets {
+		checked[t.Target] = true
+	}
+	for target := range l.down {
+		if !checked[target] {
+			delete(l.down, target)
+			l.builder.SetDown(target, false)
+		}
+	}
+}
+
+func (l *loop) keep(p Proposal) {
+	if l.node.config.Folder == nil || p.Kept || p.SignedHead == nil {
+		return
+	}
+	err := l.node.config.Folder.Save(keep.Kept{Generation: p.Head.Generation, SignedHead: p.SignedHead, Data: p.Data})
+	if err != nil {
+		l.node.config.Log.Error("the map is served but could not be kept on disk", "why", err)
+	}
+}
+
+func (l *loop) verdict(v probe.Verdict) {
+	if !l.builder.SetDown(v.Target, v.Down) {
+		return
+	}
+	if v.Down {
+		l.down[v.Target] = v.At
+	} else {
+		delete(l.down, v.Target)
+	}
+	l.news, l.urgent = true, l.urgent || v.Down
+	l.node.config.Log.Info("health changed", "service", v.Target.Service, "address", v.Target.Addr, "down", v.Down, "why", v.Why)
+}
+
+// swapIfDue publishes news, and returns how long to wait until the next swap is allowed.
+func (l *loop) swapIfDue(now time.Time) time.Duration {
+	if !l.news {
+		return 0
+	}
+	if wait := swapInterval - now.Sub(l.lastSwap); wait > 0 && !l.urgent {
+		return wait
+	}
+	l.node.store.Swap(l.builder.Snapshot())
+	l.news, l.urgent, l.lastSwap = false, false, now
+	l.node.status.setDown(l.down)
+	l.saveDown()
+	select {
+	case l.node.swapped <- struct{}{}:
+	default:
+	}
+	return 0
+}
+
+// drain ends Run: verdicts that are under way must not block the probes that send them.
+func (l *loop) drain() error {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		l.node.prober.Wait()
+	}()
+	for {
+		select {
+		case <-l.node.verdicts:
+		case <-stopped:
+			return nil
+		}
+	}
+}

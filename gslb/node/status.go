@@ -1,0 +1,202 @@
+package node
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/signal"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// Status is what a name server says about itself.
+type Status struct {
+	Generation uint64      `json:"generation"`
+	MapDigest  plan.Digest `json:"mapDigest,omitempty"`
+	GeoDigest  string      `json:"geoDigest"`
+	// GeoWanted is the digest of another geo table that the map was planned with; empty if it is the node's own.
+	GeoWanted string `json:"geoWanted,omitempty"`
+	// ServedSince is when the map was swapped in; zero before the first.
+	ServedSince time.Time `json:"servedSince,omitzero"`
+	// FromDisk says that the map was read back from disk and no source has confirmed it yet.
+	FromDisk bool   `json:"fromDisk,omitempty"`
+	Sites    int    `json:"sites"`
+	Services int    `json:"services"`
+	Down     []Down `json:"down,omitempty"`
+	// Refused counts the proposals that the guards refused, by reason.
+	Refused     map[string]uint64 `json:"refused,omitempty"`
+	LastRefused string            `json:"lastRefused,omitempty"`
+}
+
+// Down is an address that the node's own probes call down.
+type Down struct {
+	Service gslb.Name `json:"service"`
+	Address string    `json:"address"`
+	Since   time.Time `json:"since"`
+}
+
+// status is the part of Status that readers of other goroutines see.
+type status struct {
+	mu          *sync.Mutex
+	head        plan.Head
+	servedSince time.Time
+	fromDisk    bool
+	down        map[world.Target]time.Time
+	refused     map[string]uint64
+	lastRefused string
+}
+
+func newStatus() status {
+	return status{mu: new(sync.Mutex), refused: map[string]uint64{}}
+}
+
+func (s *status) served(p Proposal, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.head, s.servedSince, s.fromDisk = p.Head, now, p.Kept
+}
+
+// confirmed notes that the source still wants what is served.
+func (s *status) confirmed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fromDisk, s.lastRefused = false, ""
+}
+
+// proposed counts the fate of a proposal.
+func (s *status) proposed(err error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.lastRefused = ""
+		return
+	}
+	s.refused[reasonOf(err)]++
+	s.lastRefused = now.UTC().Format(time.RFC3339) + ": " + err.Error()
+}
+
+func (s *status) setDown(down map[world.Target]time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = maps.Clone(down)
+}
+
+var reasons = []struct {
+	err  error
+	name string
+}{
+	{plan.ErrOldGeneration, "old_generation"},
+	{plan.ErrDigest, "digest"},
+	{plan.ErrEncoding, "encoding"},
+	{plan.ErrSignature, "signature"},
+	{plan.ErrEmptied, "emptied"},
+	{plan.ErrVelocity, "velocity"},
+	{ErrOvertaken, "overtaken"},
+}
+
+// reasonOf names an error for a counter; the set of names is fixed.
+func reasonOf(err error) string {
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	return "input"
+}
+
+// RefusedReasons lists the names under which Status counts refusals.
+func RefusedReasons() []string {
+	names := []string{"input"}
+	for _, r := range reasons {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Status returns the node's state as of now.
+func (n *Node) Status() Status {
+	snapshot := n.store.Load()
+	s := &n.status
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Status{
+		Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
+		ServedSince: s.servedSince, FromDisk: s.fromDisk,
+		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused,
+	}
+	if snapshot.Plan != nil {
+		out.MapDigest = snapshot.Plan.Digest
+		out.Sites, out.Services = len(snapshot.Plan.Map.Sites), len(snapshot.Plan.Map.Services)
+	}
+	if s.head.GeoDigest != "" && s.head.GeoDigest != out.GeoDigest {
+		out.GeoWanted = s.head.GeoDigest
+	}
+	for target, since := range s.down {
+		out.Down = append(out.Down, Down{target.Service, target.Addr.String(), since})
+	}
+	slices.SortFunc(out.Down, func(a, b Down) int {
+		return strings.Compare(string(a.Service)+" "+a.Address, string(b.Service)+" "+b.Address)
+	})
+	return out
+}
+
+// Report is the status as the hub gets it.
+func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
+	s := n.Status()
+	report := signal.NameServerReport{
+		Version: signal.Version, Name: name, SampledAt: now,
+		Generation: s.Generation, MapDigest: string(s.MapDigest), GeoDigest: s.GeoDigest, Refused: s.LastRefused,
+	}
+	snapshot := n.store.Load()
+	if snapshot.Plan == nil {
+		return report
+	}
+	for i := range snapshot.Plan.Services {
+		for j, e := range snapshot.Service(i).Endpoints {
+			if !e.Up {
+				compiled := &snapshot.Plan.Services[i]
+				report.Dead = append(report.Dead, signal.DeadEndpoint{Service: compiled.Spec.Name, Site: compiled.Endpoints[j].Site})
+			}
+		}
+	}
+	return report
+}
+
+// loadDown reads which addresses were down when the last run ended.
+func (n *Node) loadDown() map[world.Target]time.Time {
+	down := map[world.Target]time.Time{}
+	if n.config.Folder == nil {
+		return down
+	}
+	var kept []keptDown
+	if err := n.config.Folder.LoadHealth(&kept); err != nil {
+		n.config.Log.Warn("the kept health is left aside: everything counts as up until probed", "why", err)
+	}
+	for _, k := range kept {
+		down[k.Target] = k.Since
+	}
+	return down
+}
+
+type keptDown struct {
+	world.Target
+	Since time.Time
+}
+
+func (l *loop) saveDown() {
+	if l.node.config.Folder == nil {
+		return
+	}
+	kept := []keptDown{}
+	for target, since := range l.down {
+		kept = append(kept, keptDown{target, since})
+	}
+	if err := l.node.config.Folder.SaveHealth(kept); err != nil {
+		l.node.config.Log.Error("health could not be kept on disk", "why", err)
+	}
+}

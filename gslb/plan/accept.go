@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// The reasons for which a name server keeps the map it has. Each has its own counter.
+var (
+	ErrOldGeneration = errors.New("the generation is not newer")
+	ErrDigest        = errors.New("the map is not the one that the head names")
+	ErrEmptied       = errors.New("the map empties live names without a reason")
+	ErrVelocity      = errors.New("the map changes too much at once")
+)
+
+// The velocity guard: a step that passes both the share and the count asks whether the planner went mad.
+const (
+	maxEndpointsRemovedPercent = 25
+	maxNamesRemovedPercent     = 10
+	maxCapacityMovedPercent    = 30
+	smallEndpoints             = 20
+	smallNames                 = 20
+	smallSites                 = 3
+)
+
+// Offer is a map that a name server may swap to, as it came from the bus or from disk.
+type Offer struct {
+	Head Head
+	Data []byte
+}
+
+// Open checks an offer against the generation that is served and decodes its map.
+func (o Offer) Open(servedGeneration uint64) (*Map, error) {
+	if o.Head.Generation <= servedGeneration {
+		return nil, fmt.Errorf("%w: %d is offered, %d is served", ErrOldGeneration, o.Head.Generation, servedGeneration)
+	}
+	if got := DigestOf(o.Data); got != o.Head.Digest {
+		return nil, fmt.Errorf("%w: it has %s, the head says %s", ErrDigest, got, o.Head.Digest)
+	}
+	return Decode(o.Data)
+}
+
+// Accept says whether a name server that serves current may swap to next. Current is nil at a cold start. What the
+// reasons explain does not count against the velocity guard; an operator's Forced passes it whole.
+func Accept(current, next *Map, reasons []Reason) error {
+	if current == nil {
+		return nil
+	}
+	why := explained(reasons)
+	step := compare(current, next, why)
+	if len(step.emptied) > 0 {
+		return fmt.Errorf("%w: %d names, the first is %s", ErrEmptied, len(step.emptied), step.emptied[0])
+	}
+	if why.forced {
+		return nil
+	}
+	return step.tooFast()
+}
+
+// reasonIndex answers whether a change to a name or a site was explained.
+type reasonIndex struct {
+	names  map[string]bool
+	sites  map[string]bool
+	forced bool
+}
+
+func explained(reasons []Reason) reasonIndex {
+	index := reasonIndex{names: map[string]bool{}, sites: map[string]bool{}}
+	for _, r := range reasons {
+		switch r.Kind {
+		case ReasonForced:
+			index.forced = true
+		case ReasonSiteGone, ReasonSiteDrained:
+			index.sites[r.Subject] = true
+		case ReasonRetired, ReasonAsleep, ReasonScaled:
+			index.names[r.Subject] = true
+		}
+	}
+	return index
+}
+
+// change counts what one step takes away, without what is explained.
+type change struct {
+	names, namesGone         int
+	endpoints, endpointsGone int
+	sitesTouched             map[gslb.SiteID]bool
+	capacity, capacityMoved  int64
+	emptied                  []gslb.Name
+}
+
+func compare(current, next *Map, why reasonIndex) change {
+	after := make(map[gslb.Name]*Service, len(next.Services))
+	for i := range next.Services {
+		s := &next.Services[i]
+		after[s.Name] = s
+		for _, alias := range s.Aliases {
+			after[alias] = s
+		}
+	}
+	c := change{sitesTouched: map[gslb.SiteID]bool{}}
+	for i := range current.Services {
+		c.service(&current.Services[i], after, why)
+	}
+	return c
+}
+
+func (c *change) service(before *Service, after map[gslb.Name]*Service, why reasonIndex) {
+	retired := why.names[string(before.Name)]
+	for _, name := range append([]gslb.Name{before.Name}, before.Aliases...) {
+		c.names++
+		if after[name] == nil && !retired && !why.names[string(name)] {
+			c.namesGone++
+			c.emptied = append(c.emptied, name)
+		}
+	}
+	c.endpointsOf(before, after[before.Name], retired, why)
+}
+
+func (c *change) endpointsOf(before, now *Service, retired bool, why reasonIndex) {
+	capacity := map[gslb.SiteID]int64{}
+	present := map[gslb.SiteID]bool{}
+	if now != nil {
+		for _, e := range now.Endpoints {
+			capacity[e.Site], present[e.Site] = int64(e.Capacity), true
+		}
+	}
+	for _, e := range before.Endpoints {
+		c.endpoints++
+		c.capacity += int64(e.Capacity)
+		if retired || why.sites[string(e.Site)] {
+			continue
+		}
+		if lost := int64(e.Capacity) - capacity[e.Site]; lost > 0 {
+			c.capacityMoved += lost
+			c.sitesTouched[e.Site] = true
+		}
+		if !present[e.Site] {
+			c.endpointsGone++
+			c.sitesTouched[e.Site] = true
+		}
+	}
+}
+
+func (c *change) tooFast() error {
+	manySites := len(c.sitesTouched) > smallSites
+	switch {
+	case c.namesGone > smallNames && c.namesGone*100 > c.names*maxNamesRemovedPercent:
+		return fmt.Errorf("%w: %d of %d names removed", ErrVelocity, c.namesGone, c.names)
+	case (c.endpointsGone > smallEndpoints || manySites) && c.endpointsGone*100 > c.endpoints*maxEndpointsRemovedPercent:
+		return fmt.Errorf("%w: %d of %d endpoints removed", ErrVelocity, c.endpointsGone, c.endpoints)
+	case manySites && c.capacityMoved > c.capacity/100*maxCapacityMovedPercent:
+		return fmt.Errorf("%w: %d %% of the capacity taken away", ErrVelocity, c.capacityMoved*100/max(c.capacity, 1))
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package plan
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// Family is an address family, which is what the type of a question asks for.
+type Family int
+
+// The families; Families is their number.
+const (
+	IPv4 Family = iota
+	IPv6
+	Families
+)
+
+// FamilyOf is the family of an address.
+func FamilyOf(addr netip.Addr) Family {
+	if addr.Is4() {
+		return IPv4
+	}
+	return IPv6
+}
+
+// Compiled is a map ready to be asked. It is immutable.
+type Compiled struct {
+	Map      *Map
+	Digest   Digest
+	Geo      *Geo
+	Services []CompiledService // parallel to Map.Services
+
+	names   map[gslb.Name]int32
+	inner   map[gslb.Name]bool // empty non-terminals: names above steered ones
+	zones   map[gslb.Name]*Zone
+	classes map[classKey]*Classes
+}
+
+// CompiledService is a service with its endpoints prepared.
+type CompiledService struct {
+	Spec      *Service
+	Endpoints []CompiledEndpoint
+	// ByFamily is nil for a family that no endpoint has.
+	ByFamily [Families]*Choice
+}
+
+// CompiledEndpoint is an endpoint with the lines of its addresses resolved.
+type CompiledEndpoint struct {
+	Site gslb.SiteID
+	// Seed distinguishes the endpoint in weighted choices; it depends on names only, so it survives every change.
+	Seed      uint64
+	Addresses []Address
+}
+
+// Choice is the set of endpoints that have addresses of one family, with the classes of the clients that choose.
+type Choice struct {
+	Classes *Classes
+	// Endpoints are indices into the service's, in the order of failover.
+	Endpoints []int32
+	// BySite maps a candidate's Site to an index into the service's endpoints.
+	BySite []int32
+}
+
+// Compile prepares a valid map for queries. Classes of the previous result are used again where they still fit.
+func Compile(m *Map, digest Digest, geo *Geo, previous *Compiled) *Compiled {
+	c := &Compiled{
+		Map: m, Digest: digest, Geo: geo,
+		Services: make([]CompiledService, len(m.Services)),
+		names:    make(map[gslb.Name]int32, len(m.Services)),
+		inner:    map[gslb.Name]bool{},
+		zones:    make(map[gslb.Name]*Zone, len(m.Zones)),
+		classes:  map[classKey]*Classes{},
+	}
+	for i := range m.Zones {
+		c.zones[m.Zones[i].Name] = &m.Zones[i]
+	}
+	sites := make(map[gslb.SiteID]*Site, len(m.Sites))
+	for i := range m.Sites {
+		sites[m.Sites[i].ID] = &m.Sites[i]
+	}
+	for i := range m.Services {
+		c.Services[i] = c.service(&m.Services[i], sites, previous)
+		c.index(&m.Services[i], int32(i))
+	}
+	return c
+}
+
+// Service returns the service that has a name.
+func (c *Compiled) Service(name gslb.Name) (index int, ok bool) {
+	i, ok := c.names[name]
+	return int(i), ok
+}
+
+// Inner says whether a name exists only because a steered name lies below it (RFC 4592 section 2.2.2: an empty
+// non-terminal).
+func (c *Compiled) Inner(name gslb.Name) bool { return c.inner[name] }
+
+// Zone returns the closest zone around a name.
+func (c *Compiled) Zone(name gslb.Name) (*Zone, bool) {
+	for {
+		if zone, ok := c.zones[name]; ok {
+			return zone, true
+		}
+		if name == "." {
+			return nil, false
+		}
+		name = name.Parent()
+	}
+}
+
+func (c *Compiled) index(s *Service, i int32) {
+	for _, name := range append([]gslb.Name{s.Name}, s.Aliases...) {
+		c.names[name] = i
+		zone, ok := c.Zone(name)
+		for up := name; ok && up != zone.Name; up = up.Parent() {
+			if up != name {
+				c.inner[up] = true
+			}
+		}
+	}
+}
+
+func (c *Compiled) service(s *Service, sites map[gslb.SiteID]*Site, previous *Compiled) CompiledService {
+	out := CompiledService{Spec: s, Endpoints: make([]CompiledEndpoint, len(s.Endpoints))}
+	for i, e := range s.Endpoints {
+		out.Endpoints[i] = CompiledEndpoint{
+			Site: e.Site, Seed: seed(s.Name, e.Site), Addresses: c.resolveLines(e.Addresses),
+		}
+	}
+	for family := range Families {
+		out.ByFamily[family] = c.choice(out.Endpoints, family, s.Steering.Method, sites, previous)
+	}
+	return out
+}
+
+func seed(name gslb.Name, site gslb.SiteID) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	h.Write([]byte{0})
+	h.Write([]byte(site))
+	return h.Sum64()
+}
+
+// resolveLines looks an undeclared line up from the address.
+func (c *Compiled) resolveLines(addresses []Address) []Address {
+	out := slices.Clone(addresses)
+	for i, a := range out {
+		switch a.Line {
+		case gslb.NoLine:
+			place, _ := c.Geo.Table.Lookup(a.Addr)
+			out[i].Line = c.Geo.Table.Place(place).Line
+		case gslb.DefaultLine:
+			out[i].Line = gslb.NoLine
+		}
+	}
+	return out
+}
+
+// choice collects what one family's questions choose from, or nil if no endpoint has the family.
+func (c *Compiled) choice(endpoints []CompiledEndpoint, family Family, method Method, sites map[gslb.SiteID]*Site, previous *Compiled) *Choice {
+	choice := &Choice{}
+	var lines []gslb.Line
+	for i, e := range endpoints {
+		has := false
+		for _, a := range e.Addresses {
+			if FamilyOf(a.Addr) == family {
+				has = true
+				lines = append(lines, a.Line)
+			}
+		}
+		if has {
+			choice.Endpoints = append(choice.Endpoints, int32(i))
+		}
+	}
+	if len(choice.Endpoints) == 0 {
+		return nil
+	}
+	choice.BySite = bySiteName(choice.Endpoints, endpoints)
+	var near []*Site
+	if method == Proximity {
+		for _, i := range choice.BySite {
+			near = append(near, sites[endpoints[i].Site])
+		}
+	}
+	choice.Classes = c.classesFor(near, telling(lines), previous)
+	return choice
+}
+
+func bySiteName(indices []int32, endpoints []CompiledEndpoint) []int32 {
+	sorted := slices.Clone(indices)
+	slices.SortFunc(sorted, func(a, b int32) int {
+		return strings.Compare(string(endpoints[a].Site), string(endpoints[b].Site))
+	})
+	return sorted
+}
+
+// telling returns the lines that tell clients apart: none if all addresses are of one line.
+func telling(lines []gslb.Line) []gslb.Line {
+	slices.Sort(lines)
+	lines = slices.Compact(lines)
+	if len(lines) < 2 {
+		return nil
+	}
+	return slices.DeleteFunc(lines, func(l gslb.Line) bool { return l == gslb.NoLine })
+}
+
+// classesFor returns the classes of a set of sites, from this compilation, from the previous one, or freshly compiled.
+func (c *Compiled) classesFor(sites []*Site, lines []gslb.Line, previous *Compiled) *Classes {
+	key := keyOf(sites, lines)
+	if known := c.classes[key]; known != nil {
+		return known
+	}
+	if previous != nil && previous.Geo == c.Geo && previous.classes[key] != nil {
+		c.classes[key] = previous.classes[key]
+		return c.classes[key]
+	}
+	compiler := classCompiler{geo: c.Geo, lines: lines, ids: map[string]uint32{}}
+	for _, s := range sites {
+		compiler.directions = append(compiler.directions, s.Location.Direction())
+	}
+	c.classes[key] = compiler.compile()
+	return c.classes[key]
+}
+
+func keyOf(sites []*Site, lines []gslb.Line) classKey {
+	var key []byte
+	for _, s := range sites {
+		key = append(append(key, s.ID...), 0)
+		for shift := 0; shift < 32; shift += 8 {
+			key = append(key, byte(s.Location.LatMicro>>shift), byte(s.Location.LonMicro>>shift))
+		}
+	}
+	names := make([]string, len(lines))
+	for i, l := range lines {
+		names[i] = string(l)
+	}
+	return classKey{sites: string(key), lines: strings.Join(names, "\x00")}
+}

@@ -1,0 +1,123 @@
+package plan
+
+import (
+	"net/netip"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// Map is everything that a name server needs to answer: the whole state, never a change to it. It is in canonical
+// order (see Canonical), so equal worlds have equal digests.
+type Map struct {
+	Schema   int       `json:"schema"`
+	Sites    []Site    `json:"sites"`
+	Zones    []Zone    `json:"zones"`
+	Services []Service `json:"services"`
+}
+
+// Schema is the version of Map's encoding that this build writes and reads.
+const Schema = 1
+
+// Site is one serving location.
+type Site struct {
+	ID       gslb.SiteID   `json:"id"`
+	Location gslb.Location `json:"location"`
+	Region   string        `json:"region,omitempty"`
+	Lines    []gslb.Line   `json:"lines,omitempty"`
+}
+
+// Zone is a zone that the name servers are authoritative for.
+type Zone struct {
+	Name        gslb.Name   `json:"name"`
+	Nameservers []gslb.Name `json:"nameservers"`
+	// Records are the static records beside the steered names, one RFC 1035 line each. SOA and apex NS may be left out:
+	// the zone then gets those of Nameservers.
+	Records []string `json:"records,omitempty"`
+}
+
+// Service is one steered name and the endpoints behind it.
+type Service struct {
+	Name gslb.Name `json:"name"`
+	// Aliases are further names with the same answers: vanity names inside our zones.
+	Aliases []gslb.Name `json:"aliases,omitempty"`
+	// Owner is the object that exports the name, "namespace/name"; empty in a world file.
+	Owner    string        `json:"owner,omitempty"`
+	TTL      time.Duration `json:"ttl"`
+	Steering Steering      `json:"steering"`
+	// Health is nil where nobody asked for probes: the endpoints then count as up.
+	Health *Health `json:"health,omitempty"`
+	// Asleep says that the owner scaled the workload to zero: no endpoint has capacity, and that is no fault.
+	Asleep    bool       `json:"asleep,omitempty"`
+	Endpoints []Endpoint `json:"endpoints"`
+}
+
+// Steering says how a service chooses among its sites.
+type Steering struct {
+	Method     Method     `json:"method"`
+	Watermarks Watermarks `json:"watermarks,omitzero"`
+	// OnAllUnhealthy says what to answer when no endpoint is left.
+	OnAllUnhealthy OnAllUnhealthy `json:"onAllUnhealthy"`
+}
+
+// Method is a steering method.
+type Method string
+
+// The steering methods. Proximity: the nearest site, and by capacity among sites that are equally near. Weighted: by
+// capacity among all sites. Failover: the first site that is up, in the order of the endpoints.
+const (
+	Proximity Method = "proximity"
+	Weighted  Method = "weighted"
+	Failover  Method = "failover"
+)
+
+// OnAllUnhealthy is what a service answers when none of its endpoints is healthy.
+type OnAllUnhealthy string
+
+// AnswerAll answers as if every endpoint were up; AnswerServfail lets the resolver try elsewhere.
+const (
+	AnswerAll      OnAllUnhealthy = "all"
+	AnswerServfail OnAllUnhealthy = "servfail"
+)
+
+// Watermarks are load levels in percent of capacity: from Low on a site sheds, at High it takes nobody new.
+type Watermarks struct {
+	LowPercent  int `json:"low"`
+	HighPercent int `json:"high"`
+}
+
+// Health says how name servers probe the endpoints of a service.
+type Health struct {
+	Type ProbeType `json:"type"`
+	// Path is asked for by an HTTP probe; any status from 200 to 399 is healthy.
+	Path     string        `json:"path,omitempty"`
+	Port     uint16        `json:"port"`
+	Interval time.Duration `json:"interval"`
+}
+
+// ProbeType is a kind of health probe.
+type ProbeType string
+
+// The probes: an HTTP GET, a TCP connection, the gRPC health protocol.
+const (
+	ProbeHTTP ProbeType = "http"
+	ProbeTCP  ProbeType = "tcp"
+	ProbeGRPC ProbeType = "grpc"
+)
+
+// Endpoint is a service at a site: there is one per pair. Its addresses share the capacity.
+type Endpoint struct {
+	Site gslb.SiteID `json:"site"`
+	// Capacity is what the site can carry for this service now: ready replicas times the capacity of one.
+	Capacity gslb.MilliRPS `json:"capacity"`
+	// Drained says that an operator took the endpoint out: no new clients.
+	Drained   bool      `json:"drained,omitempty"`
+	Addresses []Address `json:"addresses"`
+}
+
+// Address is one address of an endpoint.
+type Address struct {
+	Addr netip.Addr `json:"address"`
+	// Line is the ISP line that the address is reached best by; NoLine means: look it up from the address.
+	Line gslb.Line `json:"line,omitempty"`
+}

@@ -1,0 +1,77 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// check makes one check; nil is healthy.
+func check(ctx context.Context, t world.ProbeTarget) error {
+	address := netip.AddrPortFrom(t.Addr, t.Health.Port).String()
+	switch t.Health.Type {
+	case plan.ProbeHTTP:
+		return checkHTTP(ctx, address, t)
+	case plan.ProbeTCP:
+		return checkTCP(ctx, address)
+	case plan.ProbeGRPC:
+		return checkGRPC(ctx, address)
+	}
+	return fmt.Errorf("probe type %q is unknown", t.Health.Type)
+}
+
+func checkTCP(ctx context.Context, address string) error {
+	connection, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}
+
+// checkHTTP asks on a fresh connection, as a new client would, and follows no redirect.
+func checkHTTP(ctx context.Context, address string, t world.ProbeTarget) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+t.Health.Path, nil)
+	if err != nil {
+		return err
+	}
+	request.Host = strings.TrimSuffix(string(t.Service), ".")
+	request.Header.Set("User-Agent", "tidegate-probe")
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode < 200 || response.StatusCode > 399 {
+		return fmt.Errorf("GET %s answered %s", t.Health.Path, response.Status)
+	}
+	return nil
+}
+
+var transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10}
+
+// checkGRPC asks for the health of the whole server (the empty service name of grpc.health.v1).
+func checkGRPC(ctx context.Context, address string) error {
+	connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	answer, err := healthpb.NewHealthClient(connection).Check(ctx, &healthpb.HealthCheckRequest{})
+	if err != nil {
+		return err
+	}
+	if answer.Status != healthpb.HealthCheckResponse_SERVING {
+		return fmt.Errorf("grpc health is %s", answer.Status)
+	}
+	return nil
+}

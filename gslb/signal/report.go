@@ -1,0 +1,138 @@
+package signal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// Version is the version of the reports' encoding.
+const Version = 1
+
+// Limits of one report; a larger one is refused whole.
+const (
+	MaxReportBytes = 1 << 20
+	MaxServices    = 10_000
+	MaxAddresses   = 16
+)
+
+// SiteReport is what a site says about itself, once a second.
+type SiteReport struct {
+	Version   int         `json:"version"`
+	Site      gslb.SiteID `json:"site"`
+	SampledAt time.Time   `json:"sampledAt"`
+	// Sequence grows with every report of one run of the site's agent.
+	Sequence uint64 `json:"sequence"`
+	// Work is the revision of the work that the site has applied; 0 before the first.
+	Work     uint64          `json:"work"`
+	Services []ServiceReport `json:"services"`
+}
+
+// ServiceReport is one exported workload at a site.
+type ServiceReport struct {
+	// Workload is "namespace/kind/name" at the hub, such as "shop/Deployment/chat".
+	Workload string `json:"workload"`
+	// DesiredReplicas is what the site was told to run, ReadyReplicas what can serve now.
+	DesiredReplicas int `json:"desiredReplicas"`
+	ReadyReplicas   int `json:"readyReplicas"`
+	// Accelerators counts the ready replicas by accelerator of their node, such as nvidia-l4.
+	Accelerators map[string]int `json:"accelerators,omitempty"`
+	// Addresses are where the site's load balancer serves the workload.
+	Addresses []netip.Addr `json:"addresses"`
+	// Load is absent while no load balancer was read.
+	Load *Load `json:"load,omitempty"`
+	// Message says why the site could not apply or serve the workload; empty is fine.
+	Message string `json:"message,omitempty"`
+}
+
+// Load is what a load balancer says about one service. Nil is: not measured.
+type Load struct {
+	Rate     *gslb.MilliRPS `json:"rateMilliRPS,omitempty"`
+	InFlight *int64         `json:"inFlight,omitempty"`
+	Queued   *int64         `json:"queued,omitempty"`
+	// Errors5xxTotal and RequestsTotal count since the load balancer started.
+	RequestsTotal  *uint64 `json:"requestsTotal,omitempty"`
+	Errors5xxTotal *uint64 `json:"errors5xxTotal,omitempty"`
+	ServersUp      *int64  `json:"serversUp,omitempty"`
+}
+
+// NameServerReport is what a name server says about itself, every 10 s and after every swap.
+type NameServerReport struct {
+	Version    int       `json:"version"`
+	Name       string    `json:"name"`
+	SampledAt  time.Time `json:"sampledAt"`
+	Generation uint64    `json:"generation"`
+	MapDigest  string    `json:"mapDigest"`
+	GeoDigest  string    `json:"geoDigest"`
+	// Refused is the reason for which the newest head was not taken; empty if it was.
+	Refused string `json:"refused,omitempty"`
+	// Dead lists the endpoints that this name server's own probes call down.
+	Dead []DeadEndpoint `json:"dead,omitempty"`
+}
+
+// DeadEndpoint is an endpoint that a name server's probes call down.
+type DeadEndpoint struct {
+	Service gslb.Name   `json:"service"`
+	Site    gslb.SiteID `json:"site"`
+	Since   time.Time   `json:"since"`
+}
+
+// ErrReport is the reason for every report that is refused.
+var ErrReport = errors.New("not a report")
+
+// DecodeSite reads a site's report. The caller checks that the sender is the site.
+func DecodeSite(data []byte) (SiteReport, error) {
+	var r SiteReport
+	if err := decode(data, &r); err != nil {
+		return SiteReport{}, err
+	}
+	return r, r.check()
+}
+
+// DecodeNameServer reads a name server's report. The caller checks that the sender is the name server.
+func DecodeNameServer(data []byte) (NameServerReport, error) {
+	var r NameServerReport
+	if err := decode(data, &r); err != nil {
+		return NameServerReport{}, err
+	}
+	return r, checkVersion(r.Version)
+}
+
+func decode(data []byte, into any) error {
+	if len(data) > MaxReportBytes {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrReport, len(data), MaxReportBytes)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%w: %w", ErrReport, err)
+	}
+	return nil
+}
+
+func checkVersion(version int) error {
+	if version != Version {
+		return fmt.Errorf("%w: version %d, this build reads %d", ErrReport, version, Version)
+	}
+	return nil
+}
+
+func (r SiteReport) check() error {
+	if err := checkVersion(r.Version); err != nil {
+		return err
+	}
+	if len(r.Services) > MaxServices {
+		return fmt.Errorf("%w: %d services, the limit is %d", ErrReport, len(r.Services), MaxServices)
+	}
+	for _, s := range r.Services {
+		if s.ReadyReplicas < 0 || s.DesiredReplicas < 0 {
+			return fmt.Errorf("%w: %s has a negative number of replicas", ErrReport, s.Workload)
+		}
+		if len(s.Addresses) > MaxAddresses {
+			return fmt.Errorf("%w: %s has %d addresses, the limit is %d", ErrReport, s.Workload, len(s.Addresses), MaxAddresses)
+		}
+	}
+	return nil
+}

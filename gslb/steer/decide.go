@@ -1,0 +1,216 @@
+package steer
+
+import (
+	"net/netip"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// Query is a question for a steered name.
+type Query struct {
+	// Service is the index of the service in the snapshot's plan.
+	Service int
+	Family  plan.Family
+	Client  gslb.ClientSubnet
+}
+
+// Outcome says what a decision answers.
+type Outcome uint8
+
+// The outcomes. Answered has addresses. NoFamily is NODATA: no endpoint of the service has the family. Unavailable is
+// SERVFAIL, by the service's own wish (onAllUnhealthy).
+const (
+	Answered Outcome = iota
+	NoFamily
+	Unavailable
+)
+
+// Decision is the answer for one client.
+type Decision struct {
+	Outcome Outcome
+	// Endpoint is an index into the service's endpoints; -1 if there is none.
+	Endpoint int
+	// Addresses belong to the snapshot and must not be changed.
+	Addresses []netip.Addr
+	TTL       time.Duration
+	// ScopeBits is the prefix length around the client's address in which every client gets this decision.
+	ScopeBits int
+	Reason    Reason
+}
+
+// Reason says which rule of the decision chose the endpoint.
+type Reason uint8
+
+// The reasons, from the best case down.
+const (
+	// Nearest: the only eligible endpoint of the first tier.
+	Nearest Reason = iota
+	// Shared: one of several eligible endpoints of the first tier, by capacity.
+	Shared
+	// Overflow: no endpoint of the first tier was eligible.
+	Overflow
+	// AllUnhealthy: no endpoint was eligible, so all count as if they were up.
+	AllUnhealthy
+	// NoEndpoint: there was nothing to choose from.
+	NoEndpoint
+)
+
+var reasonNames = [...]string{"nearest", "shared", "overflow", "all-unhealthy", "no-endpoint"}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// eligibility is how much a candidate may lack. Each level gives up one demand more, so that a live name is never
+// without an answer.
+type eligibility int
+
+const (
+	healthy    eligibility = iota // up, not drained, with capacity
+	anyHealth                     // not drained, with capacity
+	anyLoad                       // not drained
+	everything                    // all there is
+)
+
+// Decide chooses the endpoint for a query. The snapshot must hold a plan with the query's service.
+func Decide(snapshot *world.Snapshot, q Query) Decision {
+	return decide(snapshot, q, nil)
+}
+
+func decide(snapshot *world.Snapshot, q Query, trace *Trace) Decision {
+	compiled := &snapshot.Plan.Services[q.Service]
+	d := decider{
+		compiled: compiled,
+		live:     snapshot.Service(q.Service),
+		choice:   compiled.ByFamily[q.Family],
+		family:   q.Family,
+		unit:     q.Client.Unit(),
+		trace:    trace,
+	}
+	out := Decision{Endpoint: -1, TTL: compiled.Spec.TTL, Reason: NoEndpoint}
+	if d.choice == nil {
+		out.Outcome = NoFamily
+		return out
+	}
+	d.class, d.scopeBits = d.choice.Classes.Lookup(d.unit)
+	trace.begin(&d)
+	return d.answer(out)
+}
+
+// decider is the state of one decision. It lives on the stack.
+type decider struct {
+	compiled  *plan.CompiledService
+	live      *world.Service
+	choice    *plan.Choice
+	family    plan.Family
+	unit      netip.Prefix
+	class     *plan.Class
+	scopeBits int
+	trace     *Trace
+}
+
+func (d *decider) answer(out Decision) Decision {
+	endpoint, tier, split := d.choose(healthy)
+	out.Reason = Nearest
+	switch {
+	case endpoint < 0 && d.compiled.Spec.Steering.OnAllUnhealthy == plan.AnswerServfail && !d.compiled.Spec.Asleep:
+		out.Outcome, out.Reason, out.ScopeBits = Unavailable, AllUnhealthy, 0
+		return out
+	case endpoint < 0:
+		endpoint, split = d.chooseAnyway()
+		out.Reason = AllUnhealthy
+	case tier > 0:
+		out.Reason = Overflow
+	case split:
+		out.Reason = Shared
+	}
+	out.ScopeBits = d.scopeBits
+	if split {
+		out.ScopeBits = d.unit.Bits()
+	}
+	out.Endpoint = endpoint
+	out.Addresses = d.live.Endpoints[endpoint].Addresses(d.family, d.class.Line, out.Reason == AllUnhealthy)
+	return out
+}
+
+// chooseAnyway is the choice when nothing is healthy: as if all were up, then without regard to load, then to drains.
+func (d *decider) chooseAnyway() (endpoint int, split bool) {
+	for level := anyHealth; level <= everything; level++ {
+		if endpoint, _, split = d.choose(level); endpoint >= 0 {
+			return endpoint, split
+		}
+	}
+	return int(d.choice.Endpoints[0]), false
+}
+
+// choose walks the tiers and takes the first that has an eligible endpoint. Split says that capacity decided, per unit.
+func (d *decider) choose(level eligibility) (endpoint, tier int, split bool) {
+	if len(d.class.Candidates) == 0 {
+		return d.chooseWithoutPlace(level)
+	}
+	last := int(d.class.Candidates[len(d.class.Candidates)-1].Tier)
+	for tier = 0; tier <= last; tier++ {
+		p := d.newPick(level)
+		for _, c := range d.class.Candidates {
+			if int(c.Tier) == tier {
+				p.consider(int(d.choice.BySite[c.Site]))
+			}
+		}
+		if p.best >= 0 {
+			return p.best, tier, p.eligible > 1
+		}
+	}
+	endpoint, split = d.chooseBeyond(level)
+	return endpoint, last + 1, split
+}
+
+// chooseBeyond picks among the endpoints that are too far for the class's list: reached when all near ones are gone.
+func (d *decider) chooseBeyond(level eligibility) (endpoint int, split bool) {
+	p := d.newPick(level)
+	for site, e := range d.choice.BySite {
+		if !d.listed(int32(site)) {
+			p.consider(int(e))
+		}
+	}
+	return p.best, p.eligible > 1
+}
+
+func (d *decider) listed(site int32) bool {
+	for _, c := range d.class.Candidates {
+		if c.Site == site {
+			return true
+		}
+	}
+	return false
+}
+
+// chooseWithoutPlace is the choice of methods that do not ask where the client is, and of clients of unknown place.
+func (d *decider) chooseWithoutPlace(level eligibility) (endpoint, tier int, split bool) {
+	if d.compiled.Spec.Steering.Method == plan.Failover {
+		for tier, e := range d.choice.Endpoints {
+			if p := d.newPick(level); p.consider(int(e)) {
+				return int(e), tier, false
+			}
+		}
+		return -1, 0, false
+	}
+	p := d.newPick(level)
+	for _, e := range d.choice.Endpoints {
+		p.consider(int(e))
+	}
+	return p.best, 0, p.eligible > 1
+}
+
+func (d *decider) eligible(endpoint int, level eligibility) bool {
+	e := &d.live.Endpoints[endpoint]
+	switch level {
+	case healthy:
+		return e.Up && e.Has(d.family) && !e.Drained && e.Capacity > 0
+	case anyHealth:
+		return !e.Drained && e.Capacity > 0
+	case anyLoad:
+		return !e.Drained
+	}
+	return true
+}

@@ -1,0 +1,153 @@
+package steer
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// Trace is a decision with the numbers that made it.
+type Trace struct {
+	Name       gslb.Name     `json:"name"`
+	Service    gslb.Name     `json:"service"`
+	Client     netip.Prefix  `json:"client"`
+	FromECS    bool          `json:"fromECS"`
+	Unit       netip.Prefix  `json:"unit"`
+	Generation uint64        `json:"generation"`
+	MapDigest  plan.Digest   `json:"mapDigest"`
+	GeoDigest  string        `json:"geoDigest"`
+	Method     plan.Method   `json:"method"`
+	Place      TracePlace    `json:"place"`
+	Candidates []TraceRow    `json:"candidates"`
+	Steps      []string      `json:"steps"`
+	Outcome    string        `json:"outcome"`
+	Site       gslb.SiteID   `json:"site,omitempty"`
+	Addresses  []netip.Addr  `json:"addresses,omitempty"`
+	TTL        time.Duration `json:"ttl"`
+	Scope      netip.Prefix  `json:"scope"`
+	Reason     string        `json:"reason"`
+}
+
+// TracePlace is what the geo table says of the client.
+type TracePlace struct {
+	Known    bool          `json:"known"`
+	Location gslb.Location `json:"location"`
+	Country  string        `json:"country,omitempty"`
+	Line     gslb.Line     `json:"line,omitempty"`
+	// LineUsed is the line that addresses were picked by: none if no address tells it apart.
+	LineUsed gslb.Line    `json:"lineUsed,omitempty"`
+	Prefix   netip.Prefix `json:"prefix"`
+}
+
+// TraceRow is one endpoint in a decision. Km is -1 where distance had no part in it.
+type TraceRow struct {
+	Site     gslb.SiteID   `json:"site"`
+	Tier     int           `json:"tier"`
+	Km       int           `json:"km"`
+	Up       bool          `json:"up"`
+	Drained  bool          `json:"drained"`
+	Capacity gslb.MilliRPS `json:"capacityMilliRPS"`
+	Chosen   bool          `json:"chosen"`
+}
+
+// Explain decides like Decide and says how.
+func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
+	compiled := &snapshot.Plan.Services[q.Service]
+	t := Trace{
+		Name: name, Service: compiled.Spec.Name,
+		Client: q.Client.Prefix, FromECS: q.Client.FromECS, Unit: q.Client.Unit(),
+		Generation: snapshot.Generation, MapDigest: snapshot.Plan.Digest, GeoDigest: snapshot.Plan.Geo.Table.Digest(),
+		Method: compiled.Spec.Steering.Method,
+	}
+	t.Place = placeOf(snapshot.Plan.Geo.Table, t.Unit)
+	t.finish(snapshot, q, decide(snapshot, q, &t))
+	return t
+}
+
+func placeOf(table *geodata.Table, unit netip.Prefix) TracePlace {
+	id, prefix := table.Lookup(unit.Addr())
+	place := table.Place(id)
+	return TracePlace{
+		Known: place.HasLocation, Location: place.Location, Country: place.Country, Line: place.Line, Prefix: prefix,
+	}
+}
+
+// begin records the class. A nil trace records nothing.
+func (t *Trace) begin(d *decider) {
+	if t == nil {
+		return
+	}
+	t.Place.LineUsed = d.class.Line
+	for tier, e := range d.choice.Endpoints {
+		row := d.row(int(e))
+		if d.compiled.Spec.Steering.Method == plan.Failover {
+			row.Tier = tier
+		}
+		t.Candidates = append(t.Candidates, row)
+	}
+}
+
+func (d *decider) row(endpoint int) TraceRow {
+	live := &d.live.Endpoints[endpoint]
+	row := TraceRow{
+		Site: d.compiled.Endpoints[endpoint].Site, Km: -1,
+		Up: live.Up, Drained: live.Drained, Capacity: live.Capacity,
+	}
+	for _, c := range d.class.Candidates {
+		if int(d.choice.BySite[c.Site]) == endpoint {
+			row.Tier, row.Km = int(c.Tier), int(c.Km)
+		}
+	}
+	return row
+}
+
+// consider records one candidate's examination. A nil trace records nothing.
+func (t *Trace) consider(d *decider, endpoint int, level eligibility, ok bool) {
+	if t == nil {
+		return
+	}
+	site := d.compiled.Endpoints[endpoint].Site
+	if ok {
+		t.Steps = append(t.Steps, fmt.Sprintf("%s is eligible%s", site, levelNotes[level]))
+		return
+	}
+	t.Steps = append(t.Steps, fmt.Sprintf("%s is out: %s", site, strings.Join(d.lacks(endpoint), ", ")))
+}
+
+var levelNotes = [...]string{"", ", health ignored", ", health and capacity ignored", ", all else ignored"}
+
+func (d *decider) lacks(endpoint int) (lacks []string) {
+	e := &d.live.Endpoints[endpoint]
+	if !e.Up {
+		lacks = append(lacks, "its probes fail")
+	} else if !e.Has(d.family) {
+		lacks = append(lacks, "its addresses of this family are down")
+	}
+	if e.Drained {
+		lacks = append(lacks, "it is drained")
+	}
+	if e.Capacity <= 0 {
+		lacks = append(lacks, "it has no capacity")
+	}
+	return lacks
+}
+
+var outcomeNames = [...]string{"answered", "no data of this family", "unavailable"}
+
+func (t *Trace) finish(snapshot *world.Snapshot, q Query, d Decision) {
+	t.Outcome, t.TTL, t.Reason, t.Addresses = outcomeNames[d.Outcome], d.TTL, d.Reason.String(), d.Addresses
+	t.Scope, _ = t.Unit.Addr().Prefix(d.ScopeBits)
+	if d.Endpoint < 0 {
+		return
+	}
+	t.Site = snapshot.Plan.Services[q.Service].Endpoints[d.Endpoint].Site
+	for i := range t.Candidates {
+		t.Candidates[i].Chosen = t.Candidates[i].Site == t.Site
+	}
+}

@@ -1,0 +1,158 @@
+package world
+
+import (
+	"net/netip"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// Target is what a probe checks: one address of one service.
+type Target struct {
+	Service gslb.Name
+	Addr    netip.Addr
+}
+
+// Builder makes snapshots. It belongs to one goroutine.
+type Builder struct {
+	generation uint64
+	plan       *plan.Compiled
+	down       map[Target]bool
+	services   []*Service
+	dirty      map[gslb.Name]bool
+}
+
+// NewBuilder starts without a map.
+func NewBuilder() *Builder {
+	return &Builder{down: map[Target]bool{}, dirty: map[gslb.Name]bool{}}
+}
+
+// SetPlan replaces the map. What is known of addresses that are still in it stays.
+func (b *Builder) SetPlan(generation uint64, compiled *plan.Compiled) {
+	b.generation, b.plan = generation, compiled
+	b.forget()
+	b.services = make([]*Service, len(compiled.Services))
+	for i := range compiled.Services {
+		b.services[i] = b.build(i)
+	}
+	clear(b.dirty)
+}
+
+// forget drops the state of targets that no map names any more.
+func (b *Builder) forget() {
+	present := map[Target]bool{}
+	for _, target := range Targets(b.plan.Map) {
+		present[target.Target] = true
+	}
+	for target := range b.down {
+		if !present[target] {
+			delete(b.down, target)
+		}
+	}
+}
+
+// SetDown records what the probes say of a target. It returns whether that is news.
+func (b *Builder) SetDown(target Target, down bool) bool {
+	if b.down[target] == down {
+		return false
+	}
+	if down {
+		b.down[target] = true
+	} else {
+		delete(b.down, target)
+	}
+	b.dirty[target.Service] = true
+	return true
+}
+
+// Snapshot returns the state as of now. Services without news are shared with the snapshots before.
+func (b *Builder) Snapshot() *Snapshot {
+	if b.plan == nil {
+		return &Snapshot{}
+	}
+	services := append([]*Service(nil), b.services...)
+	for name := range b.dirty {
+		if i, ok := b.plan.Service(name); ok {
+			services[i] = b.build(i)
+		}
+	}
+	clear(b.dirty)
+	b.services = services
+	return &Snapshot{Generation: b.generation, Plan: b.plan, services: services}
+}
+
+func (b *Builder) build(index int) *Service {
+	compiled := &b.plan.Services[index]
+	service := &Service{Endpoints: make([]Endpoint, len(compiled.Endpoints))}
+	for i, e := range compiled.Endpoints {
+		spec := compiled.Spec.Endpoints[i]
+		service.Endpoints[i] = b.endpoint(compiled.Spec.Name, e.Addresses)
+		service.Endpoints[i].Capacity, service.Endpoints[i].Drained = spec.Capacity, spec.Drained
+	}
+	return service
+}
+
+func (b *Builder) endpoint(name gslb.Name, addresses []plan.Address) Endpoint {
+	var alive []plan.Address
+	for _, a := range addresses {
+		if !b.down[Target{name, a.Addr}] {
+			alive = append(alive, a)
+		}
+	}
+	e := Endpoint{Up: len(alive) > 0}
+	for family := range plan.Families {
+		e.alive[family] = groupByLine(alive, family)
+		e.all[family] = groupByLine(addresses, family)
+	}
+	return e
+}
+
+// groupByLine makes one group per line and a last one with everything; nil if there is nothing.
+func groupByLine(addresses []plan.Address, family plan.Family) []group {
+	var groups []group
+	var every []netip.Addr
+	for _, a := range addresses {
+		if plan.FamilyOf(a.Addr) != family {
+			continue
+		}
+		every = append(every, a.Addr)
+		groups = addTo(groups, a)
+	}
+	if every == nil {
+		return nil
+	}
+	return append(groups, group{addrs: every})
+}
+
+func addTo(groups []group, a plan.Address) []group {
+	for i := range groups {
+		if groups[i].line == a.Line {
+			groups[i].addrs = append(groups[i].addrs, a.Addr)
+			return groups
+		}
+	}
+	return append(groups, group{line: a.Line, addrs: []netip.Addr{a.Addr}})
+}
+
+// ProbeTarget is a target and how to probe it.
+type ProbeTarget struct {
+	Target
+	Site   gslb.SiteID
+	Health plan.Health
+}
+
+// Targets lists what the probes of a map have to check, in the order of the map.
+func Targets(m *plan.Map) []ProbeTarget {
+	var targets []ProbeTarget
+	for _, s := range m.Services {
+		if s.Health == nil {
+			continue
+		}
+		for _, e := range s.Endpoints {
+			for _, a := range e.Addresses {
+				targets = append(targets, ProbeTarget{Target{s.Name, a.Addr}, e.Site, *s.Health})
+			}
+		}
+	}
+	return targets
+}

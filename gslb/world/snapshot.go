@@ -1,0 +1,90 @@
+// Package world holds what a name server serves at one moment.
+//
+// A Snapshot joins a compiled map with what the name server itself knows: the addresses that its probes call down. It
+// is immutable. One Builder, owned by one goroutine, makes snapshots; a Store hands the current one to every reader
+// through an atomic pointer. Rule: a name server only takes away. Nothing here computes a weight.
+//
+// It is pure. gslb/node builds, gslb/steer decides on the result, the simulator does both.
+package world
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// Snapshot is what is served, whole. Readers load it once per query and use nothing else.
+type Snapshot struct {
+	// Generation is the map's; 0 while there is none.
+	Generation uint64
+	// Plan is nil while there is no map.
+	Plan     *plan.Compiled
+	services []*Service // parallel to Plan.Services
+}
+
+// Service returns the live state of a service by its index in the plan.
+func (s *Snapshot) Service(index int) *Service { return s.services[index] }
+
+// Service is the live state of one service, parallel to its compiled endpoints.
+type Service struct {
+	Endpoints []Endpoint
+}
+
+// Endpoint is the live state of one endpoint.
+type Endpoint struct {
+	// Up is false once every address of the endpoint is down.
+	Up       bool
+	Drained  bool
+	Capacity gslb.MilliRPS
+	// alive and all hold the addresses by family and line; the last group of a family has every line's.
+	alive, all [plan.Families][]group
+}
+
+// group is the addresses that clients of one line get.
+type group struct {
+	line  gslb.Line
+	addrs []netip.Addr
+}
+
+// Addresses returns the addresses of a family for clients of a line: those of the line, else those of no line, else
+// all. Addresses that are down are left out unless the caller asks for them. The result must not be changed.
+func (e *Endpoint) Addresses(family plan.Family, line gslb.Line, evenDown bool) []netip.Addr {
+	groups := e.alive[family]
+	if evenDown {
+		groups = e.all[family]
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	for _, wanted := range [...]gslb.Line{line, gslb.NoLine} {
+		for _, g := range groups[:len(groups)-1] {
+			if g.line == wanted {
+				return g.addrs
+			}
+		}
+	}
+	return groups[len(groups)-1].addrs
+}
+
+// Has says whether the endpoint has an address of the family that is not down.
+func (e *Endpoint) Has(family plan.Family) bool { return len(e.alive[family]) > 0 }
+
+// Store holds the current snapshot. Any number of readers; one writer.
+type Store struct {
+	current atomic.Pointer[Snapshot]
+}
+
+// NewStore starts with an empty snapshot: no map, nothing to serve.
+func NewStore() *Store {
+	s := &Store{}
+	s.current.Store(&Snapshot{})
+	return s
+}
+
+// Load returns the current snapshot, never nil.
+func (s *Store) Load() *Snapshot { return s.current.Load() }
+
+// Swap makes a snapshot the current one.
+func (s *Store) Swap(next *Snapshot) { s.current.Store(next) }

@@ -1,0 +1,118 @@
+package tidegate
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/steer"
+)
+
+// steered answers for a steered name and returns the scope. Other types than addresses come from the static zone.
+func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
+	family := plan.IPv4
+	switch a.request.QType() {
+	case dns.TypeA:
+	case dns.TypeAAAA:
+		family = plan.IPv6
+	case dns.TypeANY:
+		// RFC 8482 section 4.2: "the HINFO RDATA's CPU field SHOULD be set to 'RFC8482'".
+		a.reason = "any"
+		m.Answer = append(m.Answer, a.hinfo(name, a.snapshot.Plan.Services[index].Spec.TTL))
+		return 0
+	default:
+		a.otherType(m, name)
+		return 0
+	}
+	d := steer.Decide(a.snapshot, steer.Query{Service: index, Family: family, Client: a.client.subnet})
+	a.reason = d.Reason.String()
+	switch d.Outcome {
+	case steer.NoFamily:
+		a.noData(m)
+		return 0
+	case steer.Unavailable:
+		m.Rcode = dns.RcodeServerFailure
+		m.Answer = nil
+		return 0
+	}
+	for _, addr := range d.Addresses {
+		m.Answer = append(m.Answer, a.address(name, addr, d.TTL))
+	}
+	return d.ScopeBits
+}
+
+func (a *answerer) address(name gslb.Name, addr netip.Addr, ttl time.Duration) dns.RR {
+	header := dns.RR_Header{Name: a.owner(name), Class: dns.ClassINET, Ttl: uint32(ttl / time.Second)}
+	if addr.Is4() {
+		header.Rrtype = dns.TypeA
+		return &dns.A{Hdr: header, A: addr.AsSlice()}
+	}
+	header.Rrtype = dns.TypeAAAA
+	return &dns.AAAA{Hdr: header, AAAA: addr.AsSlice()}
+}
+
+func (a *answerer) hinfo(name gslb.Name, ttl time.Duration) dns.RR {
+	header := dns.RR_Header{
+		Name: a.owner(name), Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: uint32(ttl / time.Second),
+	}
+	return &dns.HINFO{Hdr: header, Cpu: "RFC8482"}
+}
+
+// otherType answers a question for neither addresses nor ANY at a steered name: what the zone file has, or NODATA.
+func (a *answerer) otherType(m *dns.Msg, name gslb.Name) {
+	answer, _, extra, result := a.static.lookup(a.ctx, a.request, name)
+	if result == found && len(answer) > 0 && answer[0].Header().Rrtype == a.request.QType() {
+		m.Answer, m.Extra = append(m.Answer, answer...), append(m.Extra, extra...)
+		return
+	}
+	a.noData(m)
+}
+
+// noData is an empty answer with the SOA (RFC 2308 section 2.2).
+func (a *answerer) noData(m *dns.Msg) {
+	m.Ns = append(m.Ns, a.static.soa())
+}
+
+// lookupStatic answers from the zone's static records. It returns the name to go on with, if the answer is a CNAME that
+// ends inside our own names.
+func (a *answerer) lookupStatic(m *dns.Msg, name gslb.Name) (next gslb.Name, more bool) {
+	answer, authority, extra, result := a.static.lookup(a.ctx, a.request, name)
+	if result == missing && a.snapshot.Plan.Inner(name) {
+		a.noData(m)
+		return "", false
+	}
+	if a.request.QType() == dns.TypeANY && result == found {
+		a.reason = "any"
+		m.Answer = append(m.Answer, a.hinfo(name, negativeTTL))
+		return "", false
+	}
+	m.Answer = append(m.Answer, answer...)
+	if target, ok := danglingTarget(answer, a.request.QType()); ok {
+		return target, true
+	}
+	m.Ns, m.Extra = append(m.Ns, authority...), append(m.Extra, extra...)
+	switch result {
+	case missing:
+		m.Rcode = dns.RcodeNameError
+	case delegated:
+		m.Authoritative = len(m.Answer) > 0
+	case failed:
+		m.Rcode = dns.RcodeServerFailure
+	}
+	return "", false
+}
+
+// danglingTarget is the target of the answer's last CNAME, if nothing follows it.
+func danglingTarget(answer []dns.RR, qtype uint16) (gslb.Name, bool) {
+	if len(answer) == 0 || qtype == dns.TypeCNAME {
+		return "", false
+	}
+	cname, ok := answer[len(answer)-1].(*dns.CNAME)
+	if !ok {
+		return "", false
+	}
+	return gslb.Name(dns.CanonicalName(cname.Target)), true
+}

@@ -1,0 +1,135 @@
+package tidegate
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/coredns/coredns/plugin/file"
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// The SOA of a zone without one of its own. The negative TTL is short, so that a name that was asked for too early does
+// not stay missing (RFC 2308 section 5).
+const (
+	negativeTTL   = 30 * time.Second
+	authorityTTL  = time.Hour
+	soaRefresh    = 2 * time.Hour
+	soaRetry      = 30 * time.Minute
+	soaExpire     = 14 * 24 * time.Hour
+	hostmasterBox = "hostmaster."
+)
+
+// staticZone answers for what is not steered: it wraps the zone engine of CoreDNS' file plugin.
+type staticZone struct {
+	zone *file.Zone
+}
+
+// result is how a static lookup ended.
+type result int
+
+const (
+	found     result = iota // an answer, or NODATA
+	missing                 // NXDOMAIN
+	delegated               // a referral
+	failed                  // SERVFAIL
+)
+
+func (z *staticZone) lookup(ctx context.Context, r request.Request, name gslb.Name) (answer, authority, extra []dns.RR, _ result) {
+	answer, authority, extra, outcome := z.zone.Lookup(ctx, r, string(name))
+	switch outcome {
+	case file.NameError:
+		return answer, authority, extra, missing
+	case file.Delegation:
+		return answer, authority, extra, delegated
+	case file.ServerFailure:
+		// The engine gives up on a CNAME whose target is not in the zone file; the caller follows it.
+		if _, dangling := danglingTarget(answer, r.QType()); dangling {
+			return answer, nil, nil, found
+		}
+		return nil, nil, nil, failed
+	}
+	return answer, authority, extra, found
+}
+
+// soa is the record for a negative answer.
+func (z *staticZone) soa() dns.RR { return z.zone.SOA }
+
+// newStaticZone builds a zone's records; what a zone needs and does not say is added.
+func newStaticZone(zone *plan.Zone, generation uint64) (*staticZone, error) {
+	z := file.NewZone(string(zone.Name), "")
+	for _, line := range zone.Records {
+		rr, err := dns.NewRR(line)
+		if err == nil && rr != nil {
+			err = z.Insert(rr)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("zone %s: record %q: %w", zone.Name, line, err)
+		}
+	}
+	if z.SOA == nil {
+		z.SOA = soaOf(zone, generation)
+	}
+	if len(z.NS) == 0 {
+		for _, ns := range zone.Nameservers {
+			header := dns.RR_Header{Name: string(zone.Name), Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: uint32(authorityTTL / time.Second)}
+			z.NS = append(z.NS, &dns.NS{Hdr: header, Ns: string(ns)})
+		}
+	}
+	return &staticZone{zone: z}, nil
+}
+
+func soaOf(zone *plan.Zone, generation uint64) *dns.SOA {
+	return &dns.SOA{
+		Hdr:     dns.RR_Header{Name: string(zone.Name), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: uint32(negativeTTL / time.Second)},
+		Ns:      string(zone.Nameservers[0]),
+		Mbox:    hostmasterBox + string(zone.Name),
+		Serial:  uint32(generation),
+		Refresh: uint32(soaRefresh / time.Second),
+		Retry:   uint32(soaRetry / time.Second),
+		Expire:  uint32(soaExpire / time.Second),
+		Minttl:  uint32(negativeTTL / time.Second),
+	}
+}
+
+// zoneCache holds the static zones of the plan that is served. A query of a newer snapshot replaces it; two at once do
+// the same work twice, and neither waits.
+type zoneCache struct {
+	current atomic.Pointer[builtZones]
+}
+
+type builtZones struct {
+	plan  *plan.Compiled
+	zones map[*plan.Zone]*staticZone
+}
+
+func (c *zoneCache) get(snapshot *world.Snapshot, zone *plan.Zone) *staticZone {
+	built := c.current.Load()
+	if built == nil || built.plan != snapshot.Plan {
+		built = buildZones(snapshot)
+		c.current.Store(built)
+	}
+	return built.zones[zone]
+}
+
+func buildZones(snapshot *world.Snapshot) *builtZones {
+	built := &builtZones{plan: snapshot.Plan, zones: map[*plan.Zone]*staticZone{}}
+	for i := range snapshot.Plan.Map.Zones {
+		zone := &snapshot.Plan.Map.Zones[i]
+		static, err := newStaticZone(zone, snapshot.Generation)
+		if err != nil {
+			// The records were read once before; without them the zone still has its SOA and NS.
+			log.Errorf("%v: the zone is served without its static records", err)
+			bare := plan.Zone{Name: zone.Name, Nameservers: zone.Nameservers}
+			static, _ = newStaticZone(&bare, snapshot.Generation)
+		}
+		built.zones[zone] = static
+	}
+	return built
+}
