@@ -35,7 +35,7 @@ lint: ## gofmt, go vet (amd64 and arm64), staticcheck and the layer test
 	$(GO) test -run 'TestLayers|TestPackageDocs' .
 
 geodata: ## build the embedded geo table again from DB-IP Lite
-	$(GO) run ./geodata/embedded/generate
+	$(GO) run ./geodata/embedded/generate -cache .cache/geodata -o geodata/embedded/table.tidegeo
 
 bench-main: ## the main job's figures
 	$(GO) run ./deploy/bench/main

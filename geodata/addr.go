@@ -21,7 +21,7 @@ func halves(addr netip.Addr) (network, host uint64) {
 func lastOf(prefix netip.Prefix) netip.Addr {
 	if prefix.Addr().Is4() {
 		var octets [4]byte
-		binary.BigEndian.PutUint32(octets[:], uint32Of(prefix.Addr())|hosts32(prefix.Bits()))
+		binary.BigEndian.PutUint32(octets[:], uint32Of(prefix.Addr())|^uint32(0)>>prefix.Bits())
 		return netip.AddrFrom4(octets)
 	}
 	network, host := halves(prefix.Addr())
@@ -30,8 +30,6 @@ func lastOf(prefix netip.Prefix) netip.Addr {
 	binary.BigEndian.PutUint64(octets[8:], host|^uint64(0)>>max(prefix.Bits()-64, 0))
 	return netip.AddrFrom16(octets)
 }
-
-func hosts32(bits int) uint32 { return ^uint32(0) >> bits }
 
 // widestBlock is the log2 size of the widest aligned block that contains x and keeps out of what surrounds its range:
 // first-1 below, if hasBefore, and next above, if hasNext. It is never more than space.

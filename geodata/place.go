@@ -89,7 +89,7 @@ func (p Place) compare(q Place) int {
 // square lets neighbouring networks share a place.
 type Grid int32
 
-// Centre is the middle of the square that holds l.
+// Centre is the middle of the square that holds l, which must be valid.
 func (g Grid) Centre(l gslb.Location) gslb.Location {
 	return gslb.Location{
 		LatMicro: min(g.centre(l.LatMicro), 90_000_000),

@@ -2,7 +2,6 @@ package geodata
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"iter"
 	"net/netip"
@@ -37,14 +36,13 @@ type Table struct {
 func (t *Table) Lookup(addr netip.Addr) (PlaceID, netip.Prefix) {
 	if addr.Is4() || addr.Is4In6() {
 		addr = addr.Unmap()
-		id, bits := t.v4.lookup(binary.BigEndian.Uint32(bytes4(addr)))
+		id, bits := t.v4.lookup(uint32Of(addr))
 		return id, prefix(addr, bits)
 	}
 	if !addr.Is6() {
 		return Unknown, netip.Prefix{}
 	}
-	octets := addr.As16()
-	network, host := binary.BigEndian.Uint64(octets[:8]), binary.BigEndian.Uint64(octets[8:])
+	network, host := halves(addr)
 	if network == nat64Network && host>>32 == 0 {
 		id, bits := t.v4.lookup(uint32(host))
 		return id, prefix(addr, nat64Bits+bits)
@@ -58,11 +56,6 @@ const (
 	nat64Network = 0x0064ff9b_00000000
 	nat64Bits    = 96
 )
-
-func bytes4(addr netip.Addr) []byte {
-	octets := addr.As4()
-	return octets[:]
-}
 
 func prefix(addr netip.Addr, bits int) netip.Prefix {
 	p, _ := addr.Prefix(bits) // bits is never more than the address has

@@ -139,6 +139,36 @@ func TestLayersMergeFieldByField(t *testing.T) {
 	}
 }
 
+// Within a layer the later addition counts, even if the two share but one address.
+func TestLaterAdditionCounts(t *testing.T) {
+	var b geodata.Builder
+	add(t, b.Source(), network{"20.0.0.0-20.0.0.127", country("AA")}, network{"20.0.0.127-20.0.0.254", country("BB")})
+	table := build(t, &b)
+	id, _ := table.Lookup(netip.MustParseAddr("20.0.0.1"))
+	if got := table.Place(id).Country; got != "BB" {
+		t.Errorf("20.0.0.0/24 is in %q, want BB with 128 addresses of 255", got)
+	}
+}
+
+// More places than 16 bits can count need a wider column.
+func TestManyPlaces(t *testing.T) {
+	const places = 1<<16 + 1000
+	var b geodata.Builder
+	layer := b.Source()
+	for i := range int32(places) {
+		if err := layer.Add(netip.PrefixFrom(address4(0x2000_0000+uint64(i)<<8), 24), at(i, -i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table := build(t, &b)
+	for _, i := range []int32{0, 1, 1<<16 - 2, 1<<16 - 1, 1 << 16, places - 1} {
+		id, _ := table.Lookup(address4(0x2000_0000 + uint64(i)<<8))
+		if got := table.Place(id); got != at(i, -i) {
+			t.Errorf("network %d is in %+v, want %+v", i, got, at(i, -i))
+		}
+	}
+}
+
 func TestBuilderRefuses(t *testing.T) {
 	tests := []struct {
 		name string

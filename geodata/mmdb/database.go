@@ -2,6 +2,7 @@ package mmdb
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/oschwald/maxminddb-golang/v2"
@@ -11,11 +12,15 @@ import (
 
 // readDatabase streams the networks of a MaxMind DB. Records are shared by many networks, so each is decoded once.
 func (r *Reader) readDatabase(path string) error {
-	db, err := maxminddb.Open(path)
+	// Mapped into memory, a file that someone cuts short meanwhile would end the process.
+	file, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	db, err := maxminddb.OpenBytes(file)
+	if err != nil {
+		return err
+	}
 	useful, err := r.readNetworks(db)
 	if err != nil {
 		return err

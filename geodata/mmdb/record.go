@@ -38,7 +38,10 @@ func (r *Reader) place(rec record) (geodata.Place, bool) {
 	place := geodata.Place{Country: country}
 	if latitude != nil && longitude != nil {
 		place.HasLocation = true
-		place.Location = r.Grid.Centre(gslb.Location{LatMicro: micro(*latitude), LonMicro: micro(*longitude)})
+		place.Location = gslb.Location{LatMicro: micro(*latitude), LonMicro: micro(*longitude)}
+		if place.Location.Valid() {
+			place.Location = r.Grid.Centre(place.Location)
+		}
 	}
 	if rec.ASN != 0 {
 		place.Line = r.LineOf(rec.ASN)

@@ -20,7 +20,7 @@ type entry struct {
 
 // writeDatabase makes a small MaxMind DB, by the format's specification: a search tree of 24-bit records, 16 zero
 // bytes, the data, and behind a mark the metadata.
-func writeDatabase(t *testing.T, name, databaseType string, ipVersion int, entries ...entry) string {
+func writeDatabase(t testing.TB, name, databaseType string, ipVersion int, entries ...entry) string {
 	t.Helper()
 	var tree tree
 	var data bytes.Buffer

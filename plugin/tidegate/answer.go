@@ -2,6 +2,7 @@ package tidegate
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -80,8 +81,8 @@ func (a *answerer) noData(m *dns.Msg) {
 // ends inside our own names.
 func (a *answerer) lookupStatic(m *dns.Msg, name gslb.Name) (next gslb.Name, more bool) {
 	answer, authority, extra, result := a.static.lookup(a.ctx, a.request, name)
-	if result == missing && a.snapshot.Plan.Inner(name) {
-		a.noData(m)
+	if result != delegated && (a.static.inner(name) || a.snapshot.Plan.Inner(name) && !a.static.owns(name)) {
+		a.noData(m) // an empty non-terminal exists, so no wildcard stands in for it (RFC 4592 section 2.2.2)
 		return "", false
 	}
 	if a.request.QType() == dns.TypeANY && result == found {
@@ -91,6 +92,10 @@ func (a *answerer) lookupStatic(m *dns.Msg, name gslb.Name) (next gslb.Name, mor
 	}
 	m.Answer = append(m.Answer, answer...)
 	if target, ok := danglingTarget(answer, a.request.QType()); ok {
+		if aliases(m.Answer, target) {
+			m.Rcode, m.Answer = dns.RcodeServerFailure, nil // RFC 1034 section 3.6.2: "CNAME loops should be signalled as an error"
+			return "", false
+		}
 		return target, true
 	}
 	m.Ns, m.Extra = append(m.Ns, authority...), append(m.Extra, extra...)
@@ -103,6 +108,13 @@ func (a *answerer) lookupStatic(m *dns.Msg, name gslb.Name) (next gslb.Name, mor
 		m.Rcode = dns.RcodeServerFailure
 	}
 	return "", false
+}
+
+// aliases says whether one of the records makes an alias of a name.
+func aliases(records []dns.RR, name gslb.Name) bool {
+	return slices.ContainsFunc(records, func(rr dns.RR) bool {
+		return rr.Header().Rrtype == dns.TypeCNAME && dns.CanonicalName(rr.Header().Name) == string(name)
+	})
 }
 
 // danglingTarget is the target of the answer's last CNAME, if nothing follows it.

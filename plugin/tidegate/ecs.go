@@ -76,7 +76,14 @@ func prefixOf(o *dns.EDNS0_SUBNET) (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	}
 	prefix := netip.PrefixFrom(addr, int(o.SourceNetmask))
-	return prefix, ok && prefix.IsValid() && prefix == prefix.Masked()
+	if !ok || !prefix.IsValid() || prefix != prefix.Masked() {
+		return netip.Prefix{}, false
+	}
+	if addr.Is4In6() {
+		// ::ffff:0:0/96 is IPv6 here: taken for IPv4, its scope would count from another bit.
+		prefix = netip.PrefixFrom(addr, gslb.MaxBits6).Masked()
+	}
+	return prefix, true
 }
 
 // setEDNS gives the answer an OPT record if the query had one: the client subnet with its scope (RFC 7871 section

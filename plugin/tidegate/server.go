@@ -63,10 +63,10 @@ func newServer(s settings, log *slog.Logger) (*server, error) {
 }
 
 func openGeo(s settings) (*geodata.Table, error) {
-	if s.cityFile == "" {
+	if len(s.geoFiles) == 0 {
 		return embedded.Open()
 	}
-	return mmdb.Load(s.cityFile, s.asnFile)
+	return mmdb.Load(s.geoFiles...)
 }
 
 // start runs the node and its sources. It returns once the world file, if there is one, is served.

@@ -21,8 +21,7 @@ type settings struct {
 	world      string
 	busURL     string
 	busCreds   string
-	cityFile   string
-	asnFile    string
+	geoFiles   []string
 	dataFolder string
 	admin      string
 }
@@ -111,20 +110,16 @@ func (s *settings) property(c *caddy.Controller) error {
 	}
 }
 
-// geodata takes a city file and, if given, an ASN file.
+// geodata takes the operator's own databases: city files and ASN files, later ones over earlier ones.
 func (s *settings) geodata(c *caddy.Controller, root string) error {
-	files := c.RemainingArgs()
-	if len(files) < 1 || len(files) > 2 {
+	s.geoFiles = c.RemainingArgs()
+	if len(s.geoFiles) == 0 {
 		return c.ArgErr()
 	}
-	for i, path := range files {
+	for i, path := range s.geoFiles {
 		if !filepath.IsAbs(path) {
-			files[i] = filepath.Join(root, path)
+			s.geoFiles[i] = filepath.Join(root, path)
 		}
-	}
-	s.cityFile = files[0]
-	if len(files) == 2 {
-		s.asnFile = files[1]
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package tidegate
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +44,9 @@ const (
 )
 
 func (z *staticZone) lookup(ctx context.Context, r request.Request, name gslb.Name) (answer, authority, extra []dns.RR, _ result) {
+	if r.QType() == typePresent {
+		return nil, []dns.RR{z.soa()}, nil, found
+	}
 	answer, authority, extra, outcome := z.zone.Lookup(ctx, r, string(name))
 	switch outcome {
 	case file.NameError:
@@ -58,6 +63,30 @@ func (z *staticZone) lookup(ctx context.Context, r request.Request, name gslb.Na
 	return answer, authority, extra, found
 }
 
+// typePresent is the type, of the range for private use (RFC 6895 section 3.1), of a record that is never served. It tells
+// the zone engine that a name exists: the apex, and a steered name that a wildcard must not stand in for.
+const typePresent = 65280
+
+func (z *staticZone) present(name gslb.Name) error {
+	header := dns.RR_Header{Name: string(name), Rrtype: typePresent, Class: dns.ClassINET}
+	return z.zone.Insert(&dns.RFC3597{Hdr: header})
+}
+
+// owns says whether the zone has a record at a name.
+func (z *staticZone) owns(name gslb.Name) bool {
+	_, ok := z.zone.Search(string(name))
+	return ok
+}
+
+// inner says whether a name exists only because records lie below it.
+func (z *staticZone) inner(name gslb.Name) bool {
+	if z.owns(name) {
+		return false
+	}
+	next, ok := z.zone.Next(string(name))
+	return ok && dns.IsSubDomain(string(name), next.Name())
+}
+
 // soa is the record for a negative answer.
 func (z *staticZone) soa() dns.RR { return z.zone.SOA }
 
@@ -65,8 +94,8 @@ func (z *staticZone) soa() dns.RR { return z.zone.SOA }
 func newStaticZone(zone *plan.Zone, generation uint64) (*staticZone, error) {
 	z := file.NewZone(string(zone.Name), "")
 	for _, line := range zone.Records {
-		rr, err := dns.NewRR(line)
-		if err == nil && rr != nil {
+		rr, err := plan.ParseRecord(zone.Name, line)
+		if err == nil {
 			err = z.Insert(rr)
 		}
 		if err != nil {
@@ -82,7 +111,8 @@ func newStaticZone(zone *plan.Zone, generation uint64) (*staticZone, error) {
 			z.NS = append(z.NS, &dns.NS{Hdr: header, Ns: string(ns)})
 		}
 	}
-	return &staticZone{zone: z}, nil
+	out := &staticZone{zone: z}
+	return out, out.present(zone.Name)
 }
 
 func soaOf(zone *plan.Zone, generation uint64) *dns.SOA {
@@ -131,5 +161,25 @@ func buildZones(snapshot *world.Snapshot) *builtZones {
 		}
 		built.zones[zone] = static
 	}
+	markSteered(built, snapshot.Plan)
 	return built
+}
+
+// markSteered tells zones with wildcards which names are steered.
+func markSteered(built *builtZones, compiled *plan.Compiled) {
+	for _, s := range compiled.Map.Services {
+		for _, name := range append([]gslb.Name{s.Name}, s.Aliases...) {
+			zone, ok := compiled.Zone(name)
+			if !ok || !hasWildcard(zone) {
+				continue
+			}
+			if err := built.zones[zone].present(name); err != nil {
+				log.Errorf("zone %s: a wildcard may answer below %s: %v", zone.Name, name, err)
+			}
+		}
+	}
+}
+
+func hasWildcard(zone *plan.Zone) bool {
+	return slices.ContainsFunc(zone.Records, func(r string) bool { return strings.HasPrefix(r, "*") || strings.Contains(r, ".*.") })
 }

@@ -1,0 +1,285 @@
+package tidegate
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// reference decides the dumb way: it walks the lists of the world's description and the ranges of the geo table for
+// every query, and shares with the product only the nouns and the distance between two points.
+type reference struct {
+	world *plan.Map
+	down  map[world.Target]bool
+	table *geodata.Table
+	v4    []placed
+	v6    []placed
+	// proven remembers the widest uniform blocks that were found, and texts the class of each place: a walk over
+	// millions of ranges is dumb enough once.
+	proven map[choiceOf][]netip.Prefix
+	texts  map[choiceOf][]string
+}
+
+type choiceOf struct {
+	service *plan.Service
+	family  plan.Family
+}
+
+// placed is a stretch of units that begins at first.
+type placed struct {
+	first uint64
+	place geodata.PlaceID
+}
+
+func newReference(m *plan.Map, table *geodata.Table, down map[world.Target]bool) *reference {
+	r := &reference{
+		world: m, down: down, table: table,
+		proven: map[choiceOf][]netip.Prefix{}, texts: map[choiceOf][]string{},
+	}
+	for first, place := range table.V4() {
+		r.v4 = append(r.v4, placed{uint64(first) >> 8, place})
+	}
+	for first, place := range table.V6() {
+		r.v6 = append(r.v6, placed{first >> 8, place})
+	}
+	return r
+}
+
+// verdict is what the reference expects of a decision. Sites has more than one element only where the draws are closer
+// than the product's logarithm can tell apart.
+type verdict struct {
+	nodata, servfail bool
+	sites            []gslb.SiteID
+	addresses        map[gslb.SiteID][]netip.Addr
+	scope            int
+}
+
+// levels are the demands on an endpoint, one less each time.
+var levels = []func(r *reference, s *plan.Service, e *plan.Endpoint, f plan.Family) bool{
+	func(r *reference, s *plan.Service, e *plan.Endpoint, f plan.Family) bool {
+		return !e.Drained && e.Capacity > 0 && len(r.alive(s, e, f)) > 0
+	},
+	func(_ *reference, _ *plan.Service, e *plan.Endpoint, _ plan.Family) bool {
+		return !e.Drained && e.Capacity > 0
+	},
+	func(_ *reference, _ *plan.Service, e *plan.Endpoint, _ plan.Family) bool { return !e.Drained },
+	func(*reference, *plan.Service, *plan.Endpoint, plan.Family) bool { return true },
+}
+
+func (r *reference) decide(s *plan.Service, f plan.Family, client netip.Addr) verdict {
+	all := withFamily(s, f)
+	if len(all) == 0 {
+		return verdict{nodata: true}
+	}
+	unit := unitOf(client)
+	place := r.table.Place(r.placeOf(unit.Addr()))
+	for level, eligible := range levels {
+		if level == 1 && s.Steering.OnAllUnhealthy == plan.AnswerServfail && !s.Asleep {
+			return verdict{servfail: true}
+		}
+		for _, tier := range r.tiers(s, all, place) {
+			tier = slices.DeleteFunc(tier, func(e *plan.Endpoint) bool { return !eligible(r, s, e, f) })
+			if len(tier) > 0 {
+				return r.verdict(s, f, tier, unit, place, level > 0)
+			}
+		}
+	}
+	panic("the last level takes every endpoint")
+}
+
+func (r *reference) verdict(s *plan.Service, f plan.Family, tier []*plan.Endpoint, unit netip.Prefix, place geodata.Place, evenDown bool) verdict {
+	v := verdict{scope: unit.Bits(), addresses: map[gslb.SiteID][]netip.Addr{}}
+	if len(tier) == 1 {
+		v.scope = r.scope(s, f, unit).Bits()
+	}
+	for _, e := range winners(s.Name, tier, unit) {
+		v.sites = append(v.sites, e.Site)
+		v.addresses[e.Site] = r.addresses(s, f, e, r.lineOf(s, f, place), evenDown)
+	}
+	return v
+}
+
+func withFamily(s *plan.Service, f plan.Family) (list []*plan.Endpoint) {
+	for i := range s.Endpoints {
+		if len(ofFamily(s.Endpoints[i].Addresses, f)) > 0 {
+			list = append(list, &s.Endpoints[i])
+		}
+	}
+	return list
+}
+
+func ofFamily(addresses []plan.Address, f plan.Family) (list []plan.Address) {
+	for _, a := range addresses {
+		if a.Addr.Is4() == (f == plan.IPv4) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// alive are the addresses of a family that no probe calls down.
+func (r *reference) alive(s *plan.Service, e *plan.Endpoint, f plan.Family) (list []plan.Address) {
+	for _, a := range ofFamily(e.Addresses, f) {
+		if !r.down[world.Target{Service: s.Name, Addr: a.Addr}] {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// tiers lists the endpoints in the order in which they may answer.
+func (r *reference) tiers(s *plan.Service, all []*plan.Endpoint, place geodata.Place) (tiers [][]*plan.Endpoint) {
+	switch {
+	case s.Steering.Method == plan.Failover:
+		for _, e := range all {
+			tiers = append(tiers, []*plan.Endpoint{e})
+		}
+		return tiers
+	case s.Steering.Method == plan.Weighted || !place.HasLocation:
+		return [][]*plan.Endpoint{slices.Clone(all)}
+	}
+	sorted := slices.Clone(all)
+	sort.Slice(sorted, func(i, j int) bool {
+		a, b := r.km(sorted[i], place), r.km(sorted[j], place)
+		return a < b || a == b && sorted[i].Site < sorted[j].Site
+	})
+	near := sorted[:min(8, len(sorted))]
+	for i, e := range near {
+		if i == 0 || r.km(e, place) > r.km(tiers[len(tiers)-1][0], place)+100 {
+			tiers = append(tiers, nil)
+		}
+		tiers[len(tiers)-1] = append(tiers[len(tiers)-1], e)
+	}
+	far := slices.Clone(sorted[len(near):])
+	slices.SortFunc(far, func(a, b *plan.Endpoint) int { return strings.Compare(string(a.Site), string(b.Site)) })
+	return append(tiers, far)
+}
+
+func (r *reference) km(e *plan.Endpoint, place geodata.Place) int {
+	for _, site := range r.world.Sites {
+		if site.ID == e.Site {
+			return place.Location.Direction().DistanceKm(site.Location.Direction())
+		}
+	}
+	panic("no such site")
+}
+
+// winners are the endpoints with the smallest draw -log2(u)/weight. The product's logarithm has 20 fractional bits, so
+// that draws that are closer than its last bit may go either way.
+func winners(name gslb.Name, tier []*plan.Endpoint, unit netip.Prefix) (list []*plan.Endpoint) {
+	best, bestWeight := math.Inf(1), 1.0
+	for _, e := range tier {
+		if d, w := draw(name, e, unit); d < best {
+			best, bestWeight = d, w
+		}
+	}
+	for _, e := range tier {
+		d, w := draw(name, e, unit)
+		if d-best <= math.Exp2(-19)*(1/w+1/bestWeight) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func draw(name gslb.Name, e *plan.Endpoint, unit netip.Prefix) (cost, weight float64) {
+	const prime, offset = 1099511628211, 14695981039346656037
+	z := uint64(offset)
+	for _, octet := range []byte(string(name) + "\x00" + string(e.Site)) {
+		z = (z ^ uint64(octet)) * prime
+	}
+	octets := unit.Addr().As16()
+	for half := 0; half < 16; half += 8 {
+		part := uint64(0)
+		for _, octet := range octets[half : half+8] {
+			part = part*256 + uint64(octet)
+		}
+		z = (z ^ part) + 0x9e3779b97f4a7c15
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		z ^= z >> 31
+	}
+	weight = math.Max(float64(e.Capacity), 1)
+	return (64 - math.Log2(float64(z)+1)) / weight, weight
+}
+
+// addresses are those of the client's line, else those of no line, else all.
+func (r *reference) addresses(s *plan.Service, f plan.Family, e *plan.Endpoint, line gslb.Line, evenDown bool) []netip.Addr {
+	from := r.alive(s, e, f)
+	if evenDown {
+		from = ofFamily(e.Addresses, f)
+	}
+	for _, wanted := range []gslb.Line{line, gslb.NoLine} {
+		var list []netip.Addr
+		for _, a := range from {
+			if r.addressLine(a) == wanted {
+				list = append(list, a.Addr)
+			}
+		}
+		if list != nil {
+			return list
+		}
+	}
+	var list []netip.Addr
+	for _, a := range from {
+		list = append(list, a.Addr)
+	}
+	return list
+}
+
+func (r *reference) addressLine(a plan.Address) gslb.Line {
+	switch a.Line {
+	case gslb.DefaultLine:
+		return gslb.NoLine
+	case gslb.NoLine:
+		return r.table.Place(r.placeOf(a.Addr)).Line
+	}
+	return a.Line
+}
+
+// lineOf is the client's line if some address of the family is of it and not all are of one.
+func (r *reference) lineOf(s *plan.Service, f plan.Family, place geodata.Place) gslb.Line {
+	found := map[gslb.Line]bool{}
+	for _, e := range s.Endpoints {
+		for _, a := range ofFamily(e.Addresses, f) {
+			found[r.addressLine(a)] = true
+		}
+	}
+	if len(found) < 2 || !found[place.Line] {
+		return gslb.NoLine
+	}
+	return place.Line
+}
+
+// classText says all that a place can change about the candidates.
+func (r *reference) classText(c choiceOf, id geodata.PlaceID) string {
+	if r.texts[c] == nil {
+		r.texts[c] = make([]string, r.table.Places())
+	}
+	text := &r.texts[c][id]
+	if *text != "" {
+		return *text
+	}
+	place := r.table.Place(id)
+	*text = fmt.Sprintf("line=%s", r.lineOf(c.service, c.family, place))
+	if c.service.Steering.Method == plan.Proximity {
+		for _, tier := range r.tiers(c.service, withFamily(c.service, c.family), place) {
+			*text += " |"
+			for _, e := range tier {
+				*text += " " + string(e.Site)
+			}
+		}
+		if !place.HasLocation {
+			*text += " unplaced"
+		}
+	}
+	return *text
+}
