@@ -35,6 +35,7 @@ func (m *Member) run() {
 	}
 	m.conn.Store(nc)
 	close(m.ready)
+	m.wg.Go(m.sendReports)
 	m.keepRenewed()
 	m.connected.Store(false)
 	nc.Close()
@@ -52,7 +53,7 @@ func (m *Member) options(closed chan<- struct{}) []nats.Option {
 		nats.UserJWT(m.userJWT, m.key.Sign),
 		nats.SetCustomDialer(dialer{m.ctx}), nats.Timeout(dialTimeout), nats.IgnoreDiscoveredServers(),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.CustomReconnectDelay(retryDelay), nats.ReconnectBufSize(-1),
+		nats.CustomReconnectDelay(retryDelay), nats.ReconnectBufSize(-1), nats.FlusherTimeout(dialTimeout),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
 		nats.ConnectHandler(m.up), nats.ReconnectHandler(m.up), nats.DisconnectErrHandler(m.down),
 		nats.ReconnectErrHandler(m.failed), nats.ErrorHandler(func(nc *nats.Conn, _ *nats.Subscription, err error) { m.failed(nc, err) }),
@@ -60,12 +61,27 @@ func (m *Member) options(closed chan<- struct{}) []nats.Option {
 	}
 }
 
-// dialer gives up with the member's context.
+// dialer makes connections that end with the member's context, also while the bus has yet to say its first word.
 type dialer struct{ ctx context.Context }
 
 func (d dialer) Dial(network, address string) (net.Conn, error) {
 	direct := net.Dialer{Timeout: dialTimeout, KeepAlive: pingInterval}
-	return direct.DialContext(d.ctx, network, address)
+	conn, err := direct.DialContext(d.ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &boundConn{Conn: conn, release: context.AfterFunc(d.ctx, func() { _ = conn.Close() })}, nil
+}
+
+// boundConn is a connection that a context closes, unless it was closed before.
+type boundConn struct {
+	net.Conn
+	release func() bool
+}
+
+func (c *boundConn) Close() error {
+	c.release()
+	return c.Conn.Close()
 }
 
 func (m *Member) userJWT() (string, error) {
@@ -108,7 +124,9 @@ func (m *Member) down(_ *nats.Conn, err error) {
 	m.connected.Store(false)
 	m.offlineSince = time.Now()
 	m.mu.Unlock()
-	m.cfg.Logger.Warn("bus disconnected, reconnecting", "member", m.name, "error", err)
+	if m.ctx.Err() == nil {
+		m.cfg.Logger.Warn("bus disconnected, reconnecting", "member", m.name, "error", err)
+	}
 }
 
 // failed is told of failed attempts and of what the server refuses.

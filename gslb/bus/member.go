@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,8 @@ type Member struct {
 
 	conn      atomic.Pointer[nats.Conn]
 	connected atomic.Bool
+	// reports wait here for sendReports.
+	reports chan *nats.Msg
 	// ready is closed once conn is set; it may not be connected then.
 	ready chan struct{}
 	// refused takes a signal when the bus does not accept the JWT.
@@ -75,6 +78,9 @@ type Member struct {
 	// offlineSince is when the connection was lost, or Dial.
 	offlineSince time.Time
 }
+
+// reportsQueued is how many reports wait for the connection. They are sent within microseconds unless it stands still.
+const reportsQueued = 64
 
 // Dial starts the member's connection and returns at once, connected or not; the only errors are those of the
 // credentials. The connection is made and kept until ctx ends or Close is called.
@@ -92,7 +98,7 @@ func Dial(ctx context.Context, creds Credentials, cfg Config) (*Member, error) {
 	}
 	m := &Member{
 		cfg: cfg.withDefaults(), name: creds.Name, key: key, public: public, creds: creds,
-		ready: make(chan struct{}), refused: make(chan struct{}, 1),
+		reports: make(chan *nats.Msg, reportsQueued), ready: make(chan struct{}), refused: make(chan struct{}, 1),
 		watchers: map[chan struct{}]struct{}{}, offlineSince: time.Now(),
 	}
 	m.ctx, m.cancel = context.WithCancel(ctx)
@@ -152,30 +158,48 @@ func (m *Member) Counters() Counters {
 	}
 }
 
-// PublishReport sends one report of this member, at most 1 MiB. It never blocks and never keeps a report for later:
-// without a connection the report is dropped with ErrOffline, since a newer one will follow.
+// PublishReport sends one report of this member, at most 1 MiB with what the bus adds. It never blocks and never keeps
+// a report for later: one that cannot go now is dropped with ErrOffline, since a newer one will follow.
 func (m *Member) PublishReport(data []byte) error {
-	err := m.publishReport(data)
+	err := m.queueReport(data)
 	if err != nil {
 		m.count.reportsDropped.Add(1)
 		return fmt.Errorf("report to the hub: %w", err)
 	}
-	m.count.reportsSent.Add(1)
 	return nil
 }
 
-func (m *Member) publishReport(data []byte) error {
+func (m *Member) queueReport(data []byte) error {
 	msg := nats.NewMsg(wire.Report(m.name))
 	msg.Header.Set(wire.ReportHeader, "1")
 	msg.Data = data
-	if msg.Size() > wire.MaxPayloadBytes {
-		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, msg.Size(), wire.MaxPayloadBytes)
+	if size := msg.Size() - len(msg.Subject); size > wire.MaxPayloadBytes {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, wire.MaxPayloadBytes)
 	}
 	if !m.Connected() {
 		return ErrOffline
 	}
-	if err := m.conn.Load().PublishMsg(msg); err != nil {
-		return fmt.Errorf("%w: %w", ErrOffline, err)
+	msg.Data = bytes.Clone(data)
+	select {
+	case m.reports <- msg:
+		return nil
+	default:
+		return fmt.Errorf("%w: it does not take what it is sent", ErrOffline)
 	}
-	return nil
+}
+
+// sendReports sends what PublishReport queued. It is apart since a bus that stands still holds up whoever writes.
+func (m *Member) sendReports() {
+	for {
+		select {
+		case msg := <-m.reports:
+			if err := m.conn.Load().PublishMsg(msg); err != nil {
+				m.count.reportsDropped.Add(1)
+				continue
+			}
+			m.count.reportsSent.Add(1)
+		case <-m.ctx.Done():
+			return
+		}
+	}
 }

@@ -14,7 +14,7 @@ import (
 const keepRevoked = 2 * Lifetime
 
 // Enroll makes the holder of an NKey (its public key, "U...") the member of that name, and issues its JWT. The name's
-// former key, if it is another, is revoked. Errors: ErrNameTaken, a ErrKey, a bad name or role. The caller then saves the
+// former key, if it is another, is revoked. Errors: ErrNameTaken, ErrKey, a bad name or role. The caller then saves the
 // authority and gives the account's JWT to the servers; hub.Enroll does both.
 func (a *Authority) Enroll(role bus.Role, name, publicKey string, now time.Time) (userJWT string, err error) {
 	if err := bus.CheckMember(role, name); err != nil {
@@ -105,4 +105,15 @@ func (a *Authority) Members() map[string]Member {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.value.Members)
+}
+
+// SameAccount says whether the servers of b need not be told of a: nobody's key was revoked in between.
+func (a *Authority) SameAccount(b *Authority) bool {
+	return maps.Equal(a.revoked(), b.revoked())
+}
+
+func (a *Authority) revoked() map[string]int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.value.Revoked)
 }

@@ -5,10 +5,13 @@ package bustest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
 	"tidegate.dev/tidegate/gslb/bus"
@@ -46,6 +49,13 @@ func Start(t testing.TB) *Bus {
 	return b
 }
 
+// Around is a bus that the caller runs; the hub is closed with the test.
+func Around(t testing.TB, a *authority.Authority, h *hub.Hub, listen string) *Bus {
+	b := &Bus{Authority: a, Hub: h, t: t, listen: listen}
+	t.Cleanup(b.Stop)
+	return b
+}
+
 // Start starts a stopped bus again, with its authority as it was saved.
 func (b *Bus) Start() {
 	b.t.Helper()
@@ -77,6 +87,75 @@ func (b *Bus) Stop() {
 
 // Wipe gives a stopped bus an empty disk.
 func (b *Bus) Wipe() { b.dir = b.t.TempDir() }
+
+// Restore makes a stopped bus start with an authority's saved value.
+func (b *Bus) Restore(value []byte) {
+	b.t.Helper()
+	a, err := authority.Parse(value)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Authority = a
+}
+
+// MoveQuietly moves the head and tells nobody.
+func (b *Bus) MoveQuietly(head []byte) {
+	b.t.Helper()
+	kv, err := b.jetStream().KeyValue(b.t.Context(), "map")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := kv.Put(b.t.Context(), "head", head); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Maps tells whether the bus holds the map of a digest, asked of the bus itself.
+func (b *Bus) Maps() func(digest string) bool {
+	b.t.Helper()
+	maps, err := b.jetStream().ObjectStore(b.t.Context(), "maps")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return func(digest string) bool {
+		_, err := maps.GetInfo(b.t.Context(), digest)
+		if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+			b.t.Error(err)
+		}
+		return err == nil
+	}
+}
+
+// DropBuckets loses everything that the hub keeps on the bus.
+func (b *Bus) DropBuckets() {
+	b.t.Helper()
+	js := b.jetStream()
+	for name := range js.StreamNames(b.t.Context()).Name() {
+		if err := js.DeleteStream(b.t.Context(), name); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// jetStream is a second hub's view of the bus.
+func (b *Bus) jetStream() jetstream.JetStream {
+	b.t.Helper()
+	user, err := b.Authority.HubUser(time.Now())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	nc, err := nats.Connect("", nats.InProcessServer(b.Server), nats.CustomInboxPrefix("_HUB"),
+		nats.UserJWT(func() (string, error) { return user.JWT, nil }, user.Sign))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return js
+}
 
 // Enroll makes a member and its credentials.
 func (b *Bus) Enroll(role bus.Role, name string) bus.Credentials {

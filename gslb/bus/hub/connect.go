@@ -123,23 +123,33 @@ func (h *Hub) makeBuckets(ctx context.Context) (err error) {
 	return nil
 }
 
-// withBuckets calls f, and once more if the bus has lost its buckets.
+// lostAttempts bounds how often withBuckets calls f, with lostPause between.
+const (
+	lostAttempts = 5
+	lostPause    = 20 * time.Millisecond
+)
+
+// withBuckets calls f, and again if the bus has lost its buckets or has no ear for JetStream: for a moment it has none
+// while it takes a newer account.
 func (h *Hub) withBuckets(ctx context.Context, f func(*buckets) error) error {
-	h.mu.Lock()
-	b := h.buckets
-	h.mu.Unlock()
-	err := f(b)
-	if !isLost(err) {
-		return err
+	for attempt := 1; ; attempt++ {
+		h.mu.Lock()
+		b := h.buckets
+		h.mu.Unlock()
+		err := f(b)
+		if !isLost(err) || attempt == lostAttempts {
+			return err
+		}
+		select {
+		case <-time.After(lostPause):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+		if err := h.makeBuckets(ctx); err != nil && !isLost(err) {
+			return err
+		}
+		poke(h.up) // the caller's other things are lost too
 	}
-	if err := h.makeBuckets(ctx); err != nil {
-		return err
-	}
-	poke(h.up) // the caller's other things are lost too
-	h.mu.Lock()
-	b = h.buckets
-	h.mu.Unlock()
-	return f(b)
 }
 
 func isLost(err error) bool {

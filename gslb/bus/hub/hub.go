@@ -55,7 +55,7 @@ type Config struct {
 
 // counters are Counters while they count.
 type counters struct {
-	reportsReceived, reportsDropped, asks, asksRefused, headsMoved, conflicts, renewals atomic.Uint64
+	reportStreams, reportsReceived, reportsDropped, asks, asksRefused, headsMoved, conflicts, renewals atomic.Uint64
 }
 
 // Hub is the hub's connection. Its methods may be called from several goroutines.
@@ -72,16 +72,18 @@ type Hub struct {
 	// up takes a signal when the bus is connected, prune when the head was moved.
 	up, prune chan struct{}
 
-	// changing is held while members change, publishing while the bus is told.
-	changing, publishing sync.Mutex
+	// changing is held while members change, publishing while the bus is told, moving while the head moves or a map is
+	// removed.
+	changing, publishing, moving sync.Mutex
+	// headDigest is the map that the head of the last MoveHead names. moving guards it.
+	headDigest string
 
 	mu      sync.Mutex
 	user    authority.User
 	buckets *buckets
-	// headDigest is the map that the head of the last MoveHead names.
-	headDigest string
-	objects    objects
-	limits     limiter
+	objects objects
+
+	limits limiter
 }
 
 // asksWaiting is how many questions of members wait for an answer before the newest are dropped; workers answer them.
@@ -127,7 +129,7 @@ func (h *Hub) start(ctx context.Context) (err error) {
 	if _, err := h.nc.ChanQueueSubscribe("ask.>", "hub", asks); err != nil {
 		return err
 	}
-	if err := h.nc.FlushWithContext(ctx); err != nil {
+	if err := h.nc.FlushTimeout(answerTimeout); err != nil {
 		return err
 	}
 	for range workers {
@@ -147,11 +149,16 @@ func (h *Hub) onConnect() {
 		case <-h.ctx.Done():
 			return
 		}
-		if err := errors.Join(h.publishAccount(h.ctx), h.makeBuckets(h.ctx)); err != nil {
+		err := errors.Join(h.publishAccount(h.ctx), h.makeBuckets(h.ctx))
+		if h.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			h.cfg.Logger.Warn("the bus is not ready; trying again", "error", err)
 			h.retryUp()
 			continue
 		}
+		h.noteAll()
 		if h.cfg.Connected != nil {
 			h.cfg.Connected(h.ctx)
 		}
@@ -185,6 +192,9 @@ func poke(c chan struct{}) {
 
 // Counters count what happened since Open.
 type Counters struct {
+	// ReportStreams counts the calls of Reports that have begun to receive.
+	ReportStreams uint64
+
 	ReportsReceived, ReportsDropped, Asks, AsksRefused, HeadsMoved, Conflicts, Renewals uint64
 }
 
@@ -192,7 +202,7 @@ type Counters struct {
 func (h *Hub) Counters() Counters {
 	c := &h.count
 	return Counters{
-		ReportsReceived: c.reportsReceived.Load(), ReportsDropped: c.reportsDropped.Load(),
+		ReportStreams: c.reportStreams.Load(), ReportsReceived: c.reportsReceived.Load(), ReportsDropped: c.reportsDropped.Load(),
 		Asks: c.asks.Load(), AsksRefused: c.asksRefused.Load(),
 		HeadsMoved: c.headsMoved.Load(), Conflicts: c.conflicts.Load(), Renewals: c.renewals.Load(),
 	}

@@ -4,20 +4,24 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/bus/internal/wire"
 )
 
 // keepMaps is how many published maps stay on the bus beside the head's.
 const keepMaps = 10
+
+// chunked is how objects are cut: one chunk is one message.
+var chunked = &jetstream.ObjectMetaOptions{ChunkSize: 512 << 10}
 
 // Revision is the bus' revision of the head. It is not a generation: it begins anew on a new disk.
 type Revision uint64
@@ -43,7 +47,8 @@ func (h *Hub) Head(ctx context.Context) (signed []byte, at Revision, err error) 
 
 // notFound is ErrNotFound for what the bus does not hold.
 func notFound(err error) error {
-	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrObjectNotFound) {
+	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrObjectNotFound) ||
+		errors.Is(err, jetstream.ErrMsgNotFound) {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return err
@@ -54,13 +59,12 @@ func (h *Hub) PublishMap(ctx context.Context, data []byte) (digest string, err e
 	if len(data) == 0 || len(data) > wire.MaxObjectBytes {
 		return "", fmt.Errorf("publish a map: %d bytes, want 1 to %d", len(data), wire.MaxObjectBytes)
 	}
-	sum := sha256.Sum256(data)
-	digest = "sha256:" + hex.EncodeToString(sum[:])
+	digest = digestOf(data)
 	err = h.withBuckets(ctx, func(b *buckets) error {
 		if info, err := b.maps.GetInfo(ctx, digest); err == nil && info.Size == uint64(len(data)) {
 			return b.maps.UpdateMeta(ctx, digest, info.ObjectMeta) // it is the newest again
 		}
-		_, err := b.maps.Put(ctx, jetstream.ObjectMeta{Name: digest}, bytes.NewReader(data))
+		_, err := b.maps.Put(ctx, jetstream.ObjectMeta{Name: digest, Opts: chunked}, bytes.NewReader(data))
 		return err
 	})
 	if err != nil {
@@ -76,12 +80,8 @@ func (h *Hub) PublishMap(ctx context.Context, data []byte) (digest string, err e
 // name servers. digest is the map that signed names; it must have been published. Maps older than the last 10 are then
 // removed, never the head's. Errors: ErrConflict, ErrNotFound for the map.
 func (h *Hub) MoveHead(ctx context.Context, signed []byte, digest string, expected Revision) (at Revision, err error) {
-	err = h.withBuckets(ctx, func(b *buckets) error {
-		if _, err := b.maps.GetInfo(ctx, digest); err != nil {
-			return notFound(err)
-		}
-		revision, err := setHead(ctx, b.head, signed, expected)
-		at = Revision(revision)
+	err = h.withBuckets(ctx, func(b *buckets) (err error) {
+		at, err = h.moveHead(ctx, b, signed, digest, expected)
 		return err
 	})
 	if errors.Is(err, ErrConflict) {
@@ -91,12 +91,23 @@ func (h *Hub) MoveHead(ctx context.Context, signed []byte, digest string, expect
 		return NoHead, fmt.Errorf("move the head to %s: %w", digest, err)
 	}
 	h.count.headsMoved.Add(1)
-	h.mu.Lock()
-	h.headDigest = digest
-	h.mu.Unlock()
 	poke(h.prune)
 	h.note(wire.MapNote, strconv.FormatUint(uint64(at), 10))
 	return at, nil
+}
+
+// moveHead moves the head to a map that is there, and that no clean-up takes away meanwhile.
+func (h *Hub) moveHead(ctx context.Context, b *buckets, signed []byte, digest string, expected Revision) (Revision, error) {
+	h.moving.Lock()
+	defer h.moving.Unlock()
+	if _, err := b.maps.GetInfo(ctx, digest); err != nil {
+		return NoHead, notFound(err)
+	}
+	revision, err := setHead(ctx, b.head, signed, expected)
+	if err == nil {
+		h.headDigest = digest
+	}
+	return Revision(revision), err
 }
 
 func setHead(ctx context.Context, head jetstream.KeyValue, signed []byte, expected Revision) (revision uint64, err error) {
@@ -124,6 +135,16 @@ func (h *Hub) note(subject, text string) {
 	}
 }
 
+// noteAll has every member ask: those that were connected before the hub had no answer.
+func (h *Hub) noteAll() {
+	h.note(wire.MapNote, "")
+	for name, m := range h.cfg.Authority.Members() {
+		if m.Role == bus.Site {
+			h.note(wire.WorkNote(name), "")
+		}
+	}
+}
+
 // pruneAll removes old maps after each move of the head.
 func (h *Hub) pruneAll() {
 	for {
@@ -140,47 +161,75 @@ func (h *Hub) pruneAll() {
 
 func (h *Hub) pruneMaps(ctx context.Context) error {
 	return h.withBuckets(ctx, func(b *buckets) error {
-		infos, err := b.maps.List(ctx)
-		if errors.Is(err, jetstream.ErrNoObjectsFound) {
-			return nil
-		}
+		stream, err := h.js.Stream(ctx, mapStream)
 		if err != nil {
 			return err
 		}
-		h.mu.Lock()
-		head := h.headDigest
-		h.mu.Unlock()
-		for _, digest := range outdated(infos, head) {
-			if err := h.removeMap(ctx, b.maps, digest); err != nil {
-				return fmt.Errorf("remove map %s: %w", digest, err)
+		infos, err := listMaps(ctx, stream, b.maps)
+		if err != nil {
+			return err
+		}
+		for _, info := range outdated(infos) {
+			if err := h.removeMap(ctx, stream, info); err != nil {
+				return fmt.Errorf("remove map %s: %w", info.Name, err)
 			}
 		}
 		return nil
 	})
 }
 
-// outdated are the maps beyond the newest keepMaps, without the head's.
-func outdated(infos []*jetstream.ObjectInfo, head string) []string {
+// The object store's stream and subjects, as NATS defines them (its ADR-20). List and Delete of the client are not used:
+// List makes a consumer each time, and Delete leaves a marker for each digest.
+const (
+	mapStream  = "OBJ_" + mapStore
+	metaPrefix = "$O." + mapStore + ".M."
+	dataPrefix = "$O." + mapStore + ".C."
+)
+
+func listMaps(ctx context.Context, stream jetstream.Stream, maps jetstream.ObjectStore) ([]*jetstream.ObjectInfo, error) {
+	subjects, err := stream.Info(ctx, jetstream.WithSubjectFilter(metaPrefix+">"))
+	if err != nil {
+		return nil, err
+	}
+	var infos []*jetstream.ObjectInfo
+	for subject := range subjects.State.Subjects {
+		digest, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(subject, metaPrefix))
+		if err != nil {
+			continue // not an object
+		}
+		info, err := maps.GetInfo(ctx, string(digest))
+		if errors.Is(err, jetstream.ErrObjectNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+// outdated are the maps beyond the newest keepMaps.
+func outdated(infos []*jetstream.ObjectInfo) []*jetstream.ObjectInfo {
 	slices.SortFunc(infos, func(a, b *jetstream.ObjectInfo) int {
 		return cmp.Or(b.ModTime.Compare(a.ModTime), cmp.Compare(a.Name, b.Name))
 	})
-	var old []string
-	for i, info := range infos {
-		if i >= keepMaps && info.Name != head {
-			old = append(old, info.Name)
-		}
-	}
-	return old
+	return infos[min(len(infos), keepMaps):]
 }
 
-// removeMap deletes an object, and the marker that the object store leaves in its place: digests do not come back.
-func (h *Hub) removeMap(ctx context.Context, maps jetstream.ObjectStore, digest string) error {
-	if err := maps.Delete(ctx, digest); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+// removeMap takes an object out, unless the head names it: first its name, then its bytes.
+func (h *Hub) removeMap(ctx context.Context, stream jetstream.Stream, info *jetstream.ObjectInfo) error {
+	h.moving.Lock()
+	defer h.moving.Unlock()
+	if info.Name == h.headDigest {
+		return nil
+	}
+	name := base64.URLEncoding.EncodeToString([]byte(info.Name))
+	if err := stream.Purge(ctx, jetstream.WithPurgeSubject(metaPrefix+name)); err != nil {
 		return err
 	}
-	stream, err := h.js.Stream(ctx, "OBJ_"+mapStore)
-	if err != nil {
-		return err
-	}
-	return stream.Purge(ctx, jetstream.WithPurgeSubject("$O."+mapStore+".M."+objectToken(digest)))
+	h.mu.Lock()
+	h.objects.drop(info.Name)
+	h.mu.Unlock()
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(dataPrefix+info.NUID))
 }

@@ -38,7 +38,8 @@ func (h *Hub) Revoke(ctx context.Context, name string) error {
 	return h.change(ctx, func(next *authority.Authority) error { return next.Revoke(name, time.Now()) })
 }
 
-// change makes a change to the members: on a copy, saved, taken over, told to the bus.
+// change makes a change to the members: on a copy, saved, taken over, told to the bus. An error of the last step leaves
+// the change made, and the bus is told again.
 func (h *Hub) change(ctx context.Context, apply func(next *authority.Authority) error) error {
 	h.changing.Lock()
 	defer h.changing.Unlock()
@@ -55,8 +56,16 @@ func (h *Hub) change(ctx context.Context, apply func(next *authority.Authority) 
 			return fmt.Errorf("save the bus authority: %w", err)
 		}
 	}
+	same := next.SameAccount(h.cfg.Authority)
 	h.cfg.Authority.Adopt(next)
-	return h.publishAccount(ctx)
+	if same {
+		return nil
+	}
+	if err := h.publishAccount(ctx); err != nil {
+		poke(h.up) // it is tried again until the bus takes it
+		return err
+	}
+	return nil
 }
 
 // claimsError reads a NATS server's answer to an account update.

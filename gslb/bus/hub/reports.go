@@ -29,22 +29,21 @@ const (
 // Reports that come faster than handle returns wait, 4,096 of them; then the newest are dropped and counted, as are
 // those of a member that sends more than 50 a second.
 func (h *Hub) Reports(ctx context.Context, handle func(Report)) error {
-	waiting := make(chan *nats.Msg, reportsWaiting)
-	sub, err := h.nc.ChanSubscribe(wire.Report("*"), waiting)
+	waiting := make(chan Report, reportsWaiting)
+	limits := &limiter{perSecond: reportsPerSecond}
+	sub, err := h.nc.Subscribe(wire.Report("*"), func(msg *nats.Msg) { h.admitReport(msg, limits, waiting) })
 	if err != nil {
 		return fmt.Errorf("receive reports: %w", err)
 	}
-	defer func() {
-		if dropped, err := sub.Dropped(); err == nil && dropped > 0 {
-			h.count.reportsDropped.Add(uint64(dropped))
-		}
-		_ = sub.Unsubscribe() // fails only on a closed connection
-	}()
-	limits := limiter{perSecond: reportsPerSecond}
+	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection
+	if err := h.nc.FlushTimeout(answerTimeout); err != nil {
+		h.cfg.Logger.Debug("reports come with the next connection", "error", err)
+	}
+	h.count.reportStreams.Add(1)
 	for {
 		select {
-		case msg := <-waiting:
-			h.handleReport(msg, &limits, handle)
+		case r := <-waiting:
+			handle(r)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-h.ctx.Done():
@@ -53,7 +52,9 @@ func (h *Hub) Reports(ctx context.Context, handle func(Report)) error {
 	}
 }
 
-func (h *Hub) handleReport(msg *nats.Msg, limits *limiter, handle func(Report)) {
+// admitReport queues a report, unless it is none, its sender sends too many, or too many wait. It comes before the
+// queue, so that one member cannot fill that.
+func (h *Hub) admitReport(msg *nats.Msg, limits *limiter, waiting chan<- Report) {
 	now := time.Now()
 	name, _, ok := wire.Sender(msg.Subject)
 	member, found := h.cfg.Authority.Member(name)
@@ -61,6 +62,10 @@ func (h *Hub) handleReport(msg *nats.Msg, limits *limiter, handle func(Report)) 
 		h.count.reportsDropped.Add(1)
 		return
 	}
-	h.count.reportsReceived.Add(1)
-	handle(Report{Sender: name, Role: member.Role, Data: msg.Data, Received: now})
+	select {
+	case waiting <- Report{Sender: name, Role: member.Role, Data: msg.Data, Received: now}:
+		h.count.reportsReceived.Add(1)
+	default:
+		h.count.reportsDropped.Add(1)
+	}
 }

@@ -51,7 +51,7 @@ func (h *Hub) answer(msg *nats.Msg) {
 	h.count.asks.Add(1)
 	name, op, ok := wire.Sender(msg.Subject)
 	// A member could name another's inbox, and the hub may publish there.
-	if !ok || !strings.HasPrefix(msg.Reply, wire.InboxPrefix(name)+".") || !h.limits.allow(name, time.Now()) {
+	if !ok || !strings.HasPrefix(msg.Reply, wire.InboxPrefix(name)+".") {
 		h.count.asksRefused.Add(1)
 		return
 	}
@@ -65,6 +65,10 @@ func (h *Hub) answer(msg *nats.Msg) {
 }
 
 func (h *Hub) reply(ctx context.Context, name string, op wire.Operation, data []byte) *nats.Msg {
+	if !h.limits.allow(name, time.Now()) {
+		h.count.asksRefused.Add(1)
+		return fault(wire.ErrBusy)
+	}
 	member, found := h.cfg.Authority.Member(name)
 	serve := operations[member.Role][op]
 	if !found || serve == nil {

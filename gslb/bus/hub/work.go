@@ -30,7 +30,9 @@ func (h *Hub) DeleteBundle(ctx context.Context, site, key string) error {
 	if err := checkWork(site, bundleKey(site, key), nil); err != nil {
 		return err
 	}
-	err := h.withBuckets(ctx, func(b *buckets) error { return b.work.Purge(ctx, bundleKey(site, key)) })
+	err := h.withWorkStream(ctx, func(stream jetstream.Stream) error {
+		return stream.Purge(ctx, jetstream.WithPurgeSubject(workPrefix+bundleKey(site, key)))
+	})
 	if err != nil {
 		return fmt.Errorf("delete bundle %s of site %s: %w", key, site, err)
 	}
@@ -38,27 +40,43 @@ func (h *Hub) DeleteBundle(ctx context.Context, site, key string) error {
 }
 
 // Bundles lists the keys of the bundles that the bus holds for a site, in order.
-func (h *Hub) Bundles(ctx context.Context, site string) ([]string, error) {
+func (h *Hub) Bundles(ctx context.Context, site string) (keys []string, err error) {
 	if err := gslb.CheckLabel(site); err != nil {
 		return nil, fmt.Errorf("site: %w", err)
 	}
-	var keys []string
-	err := h.withBuckets(ctx, func(b *buckets) error {
-		lister, err := b.work.ListKeysFiltered(ctx, bundleKey(site, ">"))
+	err = h.withWorkStream(ctx, func(stream jetstream.Stream) error {
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(workPrefix+bundleKey(site, ">")))
 		if err != nil {
 			return err
 		}
 		keys = keys[:0]
-		for key := range lister.Keys() {
-			keys = append(keys, strings.TrimPrefix(key, bundleKey(site, "")))
+		for subject := range info.State.Subjects {
+			keys = append(keys, strings.TrimPrefix(subject, workPrefix+bundleKey(site, "")))
 		}
-		return ctx.Err() // a list that is cut short ends like a whole one
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the bundles of site %s: %w", site, err)
 	}
 	slices.Sort(keys)
 	return keys, nil
+}
+
+// The work bucket's stream and subjects, as NATS defines them (its ADR-8). They are used where the client would make a
+// consumer or leave a marker for each deleted key.
+const (
+	workStream = "KV_" + workBucket
+	workPrefix = "$KV." + workBucket + "."
+)
+
+func (h *Hub) withWorkStream(ctx context.Context, f func(jetstream.Stream) error) error {
+	return h.withBuckets(ctx, func(*buckets) error {
+		stream, err := h.js.Stream(ctx, workStream)
+		if err != nil {
+			return err
+		}
+		return f(stream)
+	})
 }
 
 // PutInventory stores a site's inventory, at most 1 MiB less 4 KiB, and tells the site.
@@ -97,11 +115,14 @@ func checkWork(site, key string, data []byte) error {
 	if err := gslb.CheckLabel(site); err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
+	if strings.ContainsAny(key, "*> \t\r\n") {
+		return fmt.Errorf("work %q: the key has a character that is not in -/_=. or a letter or digit", key)
+	}
 	if len(key) > maxKeyBytes {
-		return fmt.Errorf("put work %s: the key has %d bytes, the limit is %d", key, len(key), maxKeyBytes)
+		return fmt.Errorf("work %s: the key has %d bytes, the limit is %d", key, len(key), maxKeyBytes)
 	}
 	if len(data) > maxWorkBytes {
-		return fmt.Errorf("put work %s: %d bytes, the limit is %d: split the workload", key, len(data), maxWorkBytes)
+		return fmt.Errorf("work %s: %d bytes, the limit is %d: split the workload", key, len(data), maxWorkBytes)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -170,18 +171,33 @@ func (s *Server) URL() string {
 // InProcessConn is a connection that needs no socket; the hub's.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
 
-// UpdateAccount takes a newer account JWT. Connections that it revokes are cut before UpdateAccount returns.
+// UpdateAccount takes a newer account JWT. Connections that it revokes are cut before UpdateAccount returns. One that
+// says the same as before changes nothing.
 func (s *Server) UpdateAccount(_ context.Context, accountJWT string) error {
-	claims, err := jwt.DecodeAccountClaims(accountJWT)
-	if err != nil {
+	if err := s.updateAccount(accountJWT); err != nil {
 		return fmt.Errorf("update the bus' account: %w", err)
 	}
+	return nil
+}
+
+func (s *Server) updateAccount(accountJWT string) error {
+	claims, err := jwt.DecodeAccountClaims(accountJWT)
+	if err != nil {
+		return err
+	}
+	current, err := s.accounts.Fetch(claims.Subject)
+	if err != nil {
+		return err
+	}
+	if before, err := jwt.DecodeAccountClaims(current); err == nil && reflect.DeepEqual(before.Account, claims.Account) {
+		return nil
+	}
 	if err := s.accounts.Store(claims.Subject, accountJWT); err != nil {
-		return fmt.Errorf("update the bus' account: %w", err)
+		return err
 	}
 	account, err := s.nats.LookupAccount(claims.Subject)
 	if err != nil {
-		return fmt.Errorf("update the bus' account: %w", err)
+		return err
 	}
 	s.nats.UpdateAccountClaims(account, claims)
 	return nil

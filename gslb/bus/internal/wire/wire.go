@@ -44,6 +44,7 @@ const (
 	ErrNone    = "none"
 	ErrRefused = "refused"
 	ErrFailed  = "failed"
+	ErrBusy    = "asked too often"
 )
 
 // MapNote is the subject that says the head moved.
