@@ -1,0 +1,105 @@
+// Command tidegate-hub is the control plane of Tidegate: it watches the Kubernetes API for annotated workloads, places
+// them on sites, and publishes the map that the name servers serve. It carries the bus in itself.
+//
+// Several may run against one API: one leads, the others wait for its lease. Sites and name servers go on without any.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// options are the flags.
+type options struct {
+	kubeconfig   string
+	namespace    string
+	busListen    string
+	enrollListen string
+	advertise    string
+	data         string
+	admin        string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of the hub's API; empty: the pod's own service account")
+	flag.StringVar(&o.namespace, "namespace", "tidegate-system", "`namespace` of the hub's Secrets, ConfigMap and Lease")
+	flag.StringVar(&o.busListen, "bus-listen", ":4222", "`address` that members of the bus connect to")
+	flag.StringVar(&o.enrollListen, "enroll-listen", ":4223", "`address` that new members enrol at")
+	flag.StringVar(&o.advertise, "advertise", hostname(), "`hosts` that members reach this hub by, names or IP addresses, with commas")
+	flag.StringVar(&o.data, "data", "/var/lib/tidegate-hub", "`folder` for the bus' streams; it may be lost")
+	flag.StringVar(&o.admin, "admin", "/run/tidegate/hub.sock", "Unix `socket` of the admin API")
+	flag.Parse()
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := start(o, logger); err != nil {
+		logger.Error("tidegate-hub ends", "error", err)
+		os.Exit(1)
+	}
+}
+
+func start(o options, logger *slog.Logger) error {
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: see -help", flag.Arg(0))
+	}
+	slog.SetDefault(logger)
+	klog.SetSlogLogger(logger)
+	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for _, folder := range []string{o.data, filepath.Dir(o.admin)} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return fmt.Errorf("make the hub's folders: %w", err)
+		}
+	}
+	kube, err := kubeConfig(o.kubeconfig)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, o, kube, logger)
+}
+
+func kubeConfig(file string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", file)
+	if err != nil {
+		return nil, fmt.Errorf("find the Kubernetes API: %w: give -kubeconfig", err)
+	}
+	config.QPS, config.Burst = 200, 400
+	config.UserAgent = "tidegate-hub"
+	return config, nil
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// hosts are the advertised hosts.
+func (o options) hosts() ([]string, error) {
+	var list []string
+	for host := range strings.SplitSeq(o.advertise, ",") {
+		if host = strings.TrimSpace(host); host != "" {
+			list = append(list, host)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("-advertise names no host: give one that sites and name servers reach")
+	}
+	return list, nil
+}

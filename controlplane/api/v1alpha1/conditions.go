@@ -1,0 +1,58 @@
+package v1alpha1
+
+// Condition types of a DomainExport. Accepted: the annotations make sense and every name is the workload's own.
+// Verified: every domain is inside our zones, or its owner points it to the canonical name. Programmed: every live name
+// server serves the current spec. Ready: programmed, and a replica is ready.
+const (
+	ConditionAccepted   = "Accepted"
+	ConditionVerified   = "Verified"
+	ConditionProgrammed = "Programmed"
+	ConditionReady      = "Ready"
+)
+
+// ConditionReporting says whether a Site's agent reports.
+const ConditionReporting = "Reporting"
+
+// Reasons of the condition Accepted. The first also stands on a Zone.
+const (
+	ReasonAccepted          = "Accepted"
+	ReasonInvalidAnnotation = "InvalidAnnotation"
+	ReasonInvalidName       = "InvalidName"
+	ReasonHostnameConflict  = "HostnameConflict"
+	ReasonPlacementNotFound = "PlacementNotFound"
+	ReasonWorkloadNotFound  = "WorkloadNotFound"
+	ReasonWorkloadConflict  = "WorkloadConflict"
+	ReasonNoExportZone      = "NoExportZone"
+	ReasonInvalidZone       = "InvalidZone"
+)
+
+// Reasons of the condition Verified.
+const (
+	ReasonVerified      = "Verified"
+	ReasonAwaitingCNAME = "AwaitingCNAME"
+	ReasonNotAccepted   = "NotAccepted"
+)
+
+// Reasons of the condition Programmed.
+const (
+	ReasonProgrammed      = "Programmed"
+	ReasonNotPublished    = "NotPublished"
+	ReasonAwaitingServers = "AwaitingNameServers"
+	ReasonNoNameServers   = "NoNameServers"
+	ReasonNoAddresses     = "NoAddresses"
+)
+
+// Reasons of the condition Ready.
+const (
+	ReasonReady           = "Ready"
+	ReasonNotProgrammed   = "NotProgrammed"
+	ReasonNoReadyReplicas = "NoReadyReplicas"
+	ReasonAsleep          = "Asleep"
+)
+
+// Reasons of the condition Reporting.
+const (
+	ReasonReporting   = "Reporting"
+	ReasonSilent      = "Silent"
+	ReasonNotEnrolled = "NotEnrolled"
+)

@@ -1,0 +1,202 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/gslb"
+)
+
+// Request is one annotated object and what is remembered of it.
+type Request struct {
+	// Key tells requests apart: "namespace/name" of the DomainExport.
+	Key       string
+	Namespace string
+	// Service is the first label of the canonical name.
+	Service string
+	// Created is when the annotated object was made; of two new claims on a name the older object's wins.
+	Created time.Time
+	// Spec is the reading of the annotations, unless Refusal says why there is none.
+	Spec    v1alpha1.DomainExportSpec
+	Refusal *Refusal
+	// Kept is the last accepted spec, without ports if there is none. Claims are the names it holds.
+	Kept   v1alpha1.DomainExportSpec
+	Claims []v1alpha1.Claim
+}
+
+// Refusal is why a spec is not accepted: a reason of the condition Accepted, and a sentence.
+type Refusal struct {
+	Reason  string
+	Message string
+}
+
+// Ruling is what comes of a request.
+type Ruling struct {
+	// Spec is in force: the new one if it was accepted, else the last accepted. Without ports nothing is in force.
+	Spec      v1alpha1.DomainExportSpec
+	Canonical gslb.Name
+	// Aliases are the domains inside our zones that the export serves, Outside those of other zones.
+	Aliases []gslb.Name
+	Outside []gslb.Name
+	Claims  []v1alpha1.Claim
+	// Refusal is nil if the annotations were accepted.
+	Refusal *Refusal
+}
+
+// InForce says whether there is something to serve.
+func (r Ruling) InForce() bool { return len(r.Spec.Ports) > 0 }
+
+// Plan rules on all requests at once, because names are shared. A name has one owner: who holds a claim on it keeps it,
+// the oldest claim first; a free name goes to the oldest object that asks. A request that asks for another's name is
+// refused: what it was accepted with before stays in force, and a new one gets the rest of its names.
+//
+// Domains outside our zones are not contested: whose they are, their CNAME says.
+func Plan(requests []Request, zones Zones, now time.Time) map[string]Ruling {
+	requests = slices.Clone(requests)
+	slices.SortFunc(requests, func(a, b Request) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Key, b.Key))
+	})
+	t := table{zones: zones, now: now, owner: map[gslb.Name]string{}}
+	t.hold(requests)
+	rulings := make(map[string]Ruling, len(requests))
+	for _, r := range requests {
+		rulings[r.Key] = t.rule(r)
+	}
+	return rulings
+}
+
+// table says who owns each name while requests are ruled on.
+type table struct {
+	zones Zones
+	now   time.Time
+	owner map[gslb.Name]string // name -> Key
+}
+
+// hold enters the claims of accepted specs, the oldest first.
+func (t *table) hold(requests []Request) {
+	type held struct {
+		key   string
+		claim v1alpha1.Claim
+	}
+	var all []held
+	for _, r := range requests {
+		for _, c := range r.Claims {
+			all = append(all, held{r.Key, c})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b held) int { return a.claim.Since.Compare(b.claim.Since.Time) })
+	for _, h := range all {
+		if name := gslb.Name(h.claim.Name); t.owner[name] == "" {
+			t.owner[name] = h.key
+		}
+	}
+}
+
+func (t *table) rule(r Request) Ruling {
+	canonical, refusal := t.canonical(r)
+	if refusal != nil {
+		return t.settle(r, r.Kept, "", refusal)
+	}
+	if r.Refusal != nil {
+		return t.settle(r, r.Kept, canonical, r.Refusal)
+	}
+	conflicts := t.conflicts(r, append([]gslb.Name{canonical}, t.inside(r.Spec)...))
+	switch {
+	case len(conflicts) == 0:
+		return t.settle(r, r.Spec, canonical, nil)
+	case len(r.Kept.Ports) > 0:
+		return t.settle(r, r.Kept, canonical, conflict(conflicts, "the last accepted settings stay in force"))
+	case conflicts[canonical] != "":
+		return t.settle(r, r.Kept, "", conflict(conflicts, "rename the object"))
+	}
+	rest := *r.Spec.DeepCopy()
+	rest.Domains = slices.DeleteFunc(rest.Domains, func(d string) bool { return conflicts[gslb.Name(d)] != "" })
+	return t.settle(r, rest, canonical, conflict(conflicts, "its other names are served"))
+}
+
+func (t *table) canonical(r Request) (gslb.Name, *Refusal) {
+	if t.zones.Export == "" {
+		return "", &Refusal{v1alpha1.ReasonNoExportZone, "no zone is marked for exports: create a Zone with spec.export true"}
+	}
+	name, err := t.zones.Canonical(r.Service, r.Namespace)
+	if err != nil {
+		return "", &Refusal{v1alpha1.ReasonInvalidName, err.Error()}
+	}
+	return name, nil
+}
+
+// inside lists the domains of a spec that are in our zones.
+func (t *table) inside(spec v1alpha1.DomainExportSpec) []gslb.Name {
+	var names []gslb.Name
+	for _, d := range spec.Domains {
+		if name := gslb.Name(d); t.zones.Contain(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// conflicts maps each wanted name that is not the request's to have to its owner.
+func (t *table) conflicts(r Request, names []gslb.Name) map[gslb.Name]string {
+	found := map[gslb.Name]string{}
+	for _, name := range names {
+		if owner := t.zones.owner(name, r.Namespace); owner != "" {
+			found[name] = owner
+		} else if owner := t.owner[name]; owner != "" && owner != r.Key {
+			found[name] = owner
+		}
+	}
+	return found
+}
+
+func conflict(conflicts map[gslb.Name]string, then string) *Refusal {
+	var parts []string
+	for name, owner := range conflicts {
+		parts = append(parts, fmt.Sprintf("%s belongs to %s", name, owner))
+	}
+	slices.Sort(parts)
+	return &Refusal{v1alpha1.ReasonHostnameConflict, strings.Join(parts, ", ") + "; " + then}
+}
+
+// settle puts a spec in force: its names are claimed, as far as nobody else has them.
+func (t *table) settle(r Request, spec v1alpha1.DomainExportSpec, canonical gslb.Name, refusal *Refusal) Ruling {
+	ruling := Ruling{Spec: spec, Refusal: refusal}
+	if !ruling.InForce() {
+		ruling.Spec = v1alpha1.DomainExportSpec{Source: r.Spec.Source}
+		return ruling
+	}
+	if canonical != "" && t.claim(r, canonical, &ruling) {
+		ruling.Canonical = canonical
+	}
+	for _, d := range spec.Domains {
+		name := gslb.Name(d)
+		switch {
+		case !t.zones.Contain(name):
+			ruling.Outside = append(ruling.Outside, name)
+		case name != canonical && t.claim(r, name, &ruling):
+			ruling.Aliases = append(ruling.Aliases, name)
+		}
+	}
+	return ruling
+}
+
+func (t *table) claim(r Request, name gslb.Name, ruling *Ruling) bool {
+	if owner := t.owner[name]; owner != "" && owner != r.Key || t.zones.owner(name, r.Namespace) != "" {
+		return false
+	}
+	t.owner[name] = r.Key
+	since := metav1.NewTime(t.now.Truncate(time.Second))
+	for _, c := range r.Claims {
+		if c.Name == string(name) {
+			since = c.Since
+		}
+	}
+	ruling.Claims = append(ruling.Claims, v1alpha1.Claim{Name: string(name), Since: since})
+	return true
+}

@@ -1,0 +1,180 @@
+package export_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/controlplane/export"
+	"tidegate.dev/tidegate/gslb"
+)
+
+var (
+	day   = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	zones = export.Zones{
+		Names:  []gslb.Name{"edge.example.", "shop.example."},
+		Export: "edge.example.",
+		Taken:  map[gslb.Name]string{"ns1.edge.example.": "zone edge.example."},
+	}
+)
+
+// request is an object of a namespace, made n hours after the first, that asks for domains.
+func request(namespace, name string, hours int, domains ...string) export.Request {
+	return export.Request{
+		Key: namespace + "/" + name, Namespace: namespace, Service: name, Created: day.Add(time.Duration(hours) * time.Hour),
+		Spec: v1alpha1.DomainExportSpec{Source: v1alpha1.ObjectReference{Kind: "Deployment", Name: name}, Domains: domains,
+			Ports: []v1alpha1.Port{{Listen: 80, Target: 80, Protocol: "http"}}},
+	}
+}
+
+// remembered is the request after it was ruled on once.
+func remembered(r export.Request, ruling export.Ruling) export.Request {
+	r.Kept, r.Claims = ruling.Spec, ruling.Claims
+	return r
+}
+
+func TestNamesOfAnExport(t *testing.T) {
+	r := request("shop", "chat", 0, "chat.edge.example.", "www.shop.example.", "chat.example.com.", "chat.shop.edge.example.")
+	got := export.Plan([]export.Request{r}, zones, day)["shop/chat"]
+	if got.Refusal != nil || got.Canonical != "chat.shop.edge.example." {
+		t.Fatalf("got %+v", got)
+	}
+	if want := []gslb.Name{"chat.edge.example.", "www.shop.example."}; !slices.Equal(got.Aliases, want) {
+		t.Errorf("aliases %v, want %v", got.Aliases, want)
+	}
+	if want := []gslb.Name{"chat.example.com."}; !slices.Equal(got.Outside, want) {
+		t.Errorf("outside %v, want %v", got.Outside, want)
+	}
+	if len(got.Claims) != 3 {
+		t.Errorf("claims %v", got.Claims)
+	}
+}
+
+func TestOldestObjectWinsAFreeName(t *testing.T) {
+	old, young := request("b", "chat", 0, "chat.edge.example."), request("a", "chat", 1, "chat.edge.example.", "other.edge.example.")
+	got := export.Plan([]export.Request{young, old}, zones, day)
+	if r := got["b/chat"]; r.Refusal != nil || len(r.Aliases) != 1 {
+		t.Errorf("the old one got %+v", r)
+	}
+	loser := got["a/chat"]
+	if loser.Refusal == nil || loser.Refusal.Reason != v1alpha1.ReasonHostnameConflict ||
+		!strings.Contains(loser.Refusal.Message, "chat.edge.example. belongs to b/chat") {
+		t.Errorf("the young one got %+v", loser.Refusal)
+	}
+	if loser.Canonical != "chat.a.edge.example." || !slices.Equal(loser.Aliases, []gslb.Name{"other.edge.example."}) {
+		t.Errorf("its other names are %v %v", loser.Canonical, loser.Aliases)
+	}
+}
+
+func TestAcceptedClaimBeatsAnOlderObject(t *testing.T) {
+	young := request("a", "chat", 5, "chat.edge.example.")
+	first := export.Plan([]export.Request{young}, zones, day)["a/chat"]
+	old := request("b", "chat", 0, "chat.edge.example.")
+	got := export.Plan([]export.Request{old, remembered(young, first)}, zones, day.Add(time.Hour))
+	if got["a/chat"].Refusal != nil || got["b/chat"].Refusal == nil {
+		t.Errorf("a: %v, b: %v", got["a/chat"].Refusal, got["b/chat"].Refusal)
+	}
+	if since := got["a/chat"].Claims[1].Since; !since.Time.Equal(day) {
+		t.Errorf("the claim is as old as %v, want %v", since, day)
+	}
+}
+
+func TestOldestClaimWins(t *testing.T) {
+	a, b := request("a", "chat", 0, "x.edge.example."), request("b", "chat", 1, "x.edge.example.")
+	claim := func(hours int) []v1alpha1.Claim {
+		return []v1alpha1.Claim{{Name: "x.edge.example.", Since: metav1.NewTime(day.Add(time.Duration(hours) * time.Hour))}}
+	}
+	a.Kept, a.Claims, b.Kept, b.Claims = a.Spec, claim(9), b.Spec, claim(8)
+	got := export.Plan([]export.Request{a, b}, zones, day)
+	if len(got["b/chat"].Aliases) != 1 || len(got["a/chat"].Aliases) != 0 || got["a/chat"].Refusal == nil {
+		t.Errorf("a: %+v\nb: %+v", got["a/chat"], got["b/chat"])
+	}
+}
+
+func TestRefusedChangeKeepsWhatIsServed(t *testing.T) {
+	mine := request("a", "chat", 0, "mine.edge.example.")
+	other := request("b", "chat", 0, "theirs.edge.example.")
+	first := export.Plan([]export.Request{mine, other}, zones, day)
+	change := func(change func(*export.Request)) export.Ruling {
+		r := remembered(mine, first["a/chat"])
+		change(&r)
+		return export.Plan([]export.Request{r, remembered(other, first["b/chat"])}, zones, day)["a/chat"]
+	}
+	tests := map[string]struct {
+		change func(*export.Request)
+		reason string
+	}{
+		"conflict": {func(r *export.Request) { r.Spec.Domains = []string{"theirs.edge.example."} }, v1alpha1.ReasonHostnameConflict},
+		"unreadable": {func(r *export.Request) {
+			r.Spec, r.Refusal = v1alpha1.DomainExportSpec{}, &export.Refusal{Reason: v1alpha1.ReasonInvalidAnnotation, Message: "x"}
+		}, v1alpha1.ReasonInvalidAnnotation},
+		"name server's name": {func(r *export.Request) { r.Spec.Domains = []string{"ns1.edge.example."} }, v1alpha1.ReasonHostnameConflict},
+		"canonical name of another namespace": {func(r *export.Request) {
+			r.Spec.Domains = []string{"chat.b.edge.example."}
+		}, v1alpha1.ReasonHostnameConflict},
+	}
+	for name, test := range tests {
+		got := change(test.change)
+		if got.Refusal == nil || got.Refusal.Reason != test.reason {
+			t.Errorf("%s: refusal %+v, want %s", name, got.Refusal, test.reason)
+		}
+		if !got.InForce() || !slices.Equal(got.Aliases, []gslb.Name{"mine.edge.example."}) || got.Canonical != "chat.a.edge.example." {
+			t.Errorf("%s: serves %v %v", name, got.Canonical, got.Aliases)
+		}
+	}
+}
+
+func TestReleasedNameIsFreeAfterwards(t *testing.T) {
+	a, b := request("a", "chat", 0, "x.edge.example."), request("b", "chat", 1, "x.edge.example.")
+	a = remembered(a, export.Plan([]export.Request{a}, zones, day)["a/chat"])
+	a.Spec.Domains = nil
+	first := export.Plan([]export.Request{a, b}, zones, day)
+	if first["b/chat"].Refusal == nil {
+		t.Fatal("the name was free before its owner's new spec was written")
+	}
+	a, b = remembered(a, first["a/chat"]), remembered(b, first["b/chat"])
+	if got := export.Plan([]export.Request{a, b}, zones, day)["b/chat"]; got.Refusal != nil || len(got.Aliases) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestNothingInForce(t *testing.T) {
+	tests := map[string]struct {
+		request export.Request
+		zones   export.Zones
+		reason  string
+	}{
+		"no export zone": {request("a", "chat", 0), export.Zones{}, v1alpha1.ReasonNoExportZone},
+		"name with dots": {request("a", "chat.v2", 0), zones, v1alpha1.ReasonInvalidName},
+		"wrong annotations": {export.Request{Key: "a/chat", Namespace: "a", Service: "chat",
+			Refusal: &export.Refusal{Reason: v1alpha1.ReasonInvalidAnnotation}}, zones, v1alpha1.ReasonInvalidAnnotation},
+	}
+	for name, test := range tests {
+		got := export.Plan([]export.Request{test.request}, test.zones, day)[test.request.Key]
+		if got.InForce() || got.Refusal == nil || got.Refusal.Reason != test.reason || len(got.Claims) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestTwoObjectsOfOneName(t *testing.T) {
+	a, b := request("a", "chat", 0), request("a", "chat", 1)
+	b.Key = "a/chat.statefulset"
+	got := export.Plan([]export.Request{a, b}, zones, day)
+	if got["a/chat"].Refusal != nil || got[b.Key].InForce() || got[b.Key].Refusal == nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOutsideDomainsAreNotContested(t *testing.T) {
+	a, b := request("a", "chat", 0, "chat.example.com."), request("b", "chat", 1, "chat.example.com.")
+	for key, r := range export.Plan([]export.Request{a, b}, zones, day) {
+		if r.Refusal != nil || len(r.Outside) != 1 {
+			t.Errorf("%s: %+v", key, r)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package hub
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tidegate.dev/tidegate/gslb"
+	bushub "tidegate.dev/tidegate/gslb/bus/hub"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// The loop's rhythm: what changes within debounce is one pass, and every recheck there is one anyway, since silence is
+// no event.
+const (
+	debounce = 100 * time.Millisecond
+	recheck  = time.Second
+)
+
+// MapBus is where maps go; *hub.Hub of gslb/bus is one.
+type MapBus interface {
+	Head(ctx context.Context) (signed []byte, at bushub.Revision, err error)
+	PublishMap(ctx context.Context, data []byte) (digest string, err error)
+	MoveHead(ctx context.Context, signed []byte, digest string, expected bushub.Revision) (bushub.Revision, error)
+}
+
+// WorkBus is where work goes; *hub.Hub of gslb/bus is one.
+type WorkBus interface {
+	Inventory(ctx context.Context, site string) ([]byte, error)
+	PutInventory(ctx context.Context, site string, data []byte) error
+	PutBundle(ctx context.Context, site, key string, data []byte) error
+	DeleteBundle(ctx context.Context, site, key string) error
+}
+
+// Reporter is where reports come from; *hub.Hub of gslb/bus is one.
+type Reporter interface {
+	Reports(ctx context.Context, handle func(bushub.Report)) error
+}
+
+// Bus is all that the loop needs of the bus.
+type Bus interface {
+	MapBus
+	WorkBus
+	Reporter
+}
+
+// Config is what a Loop stands on.
+type Config struct {
+	// Client writes; it must not read from a cache. Cache observes; the loop starts it.
+	Client client.Client
+	Cache  cache.Cache
+	Events record.EventRecorder
+	Bus    Bus
+	// MapKey signs heads.
+	MapKey ed25519.PrivateKey
+	// Namespace is the hub's own.
+	Namespace string
+	// MapFile keeps a copy of the published map, so that a restarted hub knows what it takes away.
+	MapFile string
+	Logger  *slog.Logger
+}
+
+// Loop observes, plans and applies. Run it once.
+type Loop struct {
+	cfg   Config
+	log   *slog.Logger
+	since time.Time
+	wake  chan struct{}
+	heard *heard
+
+	// All below belongs to the goroutine of Run, except forget and what status guards.
+	written written
+	bus     onBus
+	state   keptState
+	failed  map[string]string // stage -> its last error, so that each is logged once
+
+	mu     sync.Mutex
+	forget bool // the bus may have changed under us
+	status Status
+}
+
+// onBus is what the bus holds, as far as the loop has read or written it.
+type onBus struct {
+	known    bool // the head was read
+	head     plan.Head
+	revision bushub.Revision
+	current  *plan.Map
+	work     map[gslb.SiteID]SiteWork
+}
+
+// New makes a loop. It begins to observe with Run.
+func New(cfg Config) *Loop {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), written: written{}, failed: map[string]string{}}
+	l.heard = newHeard(l.log, l.Poke)
+	return l
+}
+
+// Poke asks for a pass soon. It never blocks.
+func (l *Loop) Poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// BusConnected tells the loop that the bus is there again, perhaps with an empty disk: it reads what is left.
+func (l *Loop) BusConnected() {
+	l.mu.Lock()
+	l.forget = true
+	l.mu.Unlock()
+	l.Poke()
+}
+
+// Run leads until ctx ends.
+func (l *Loop) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	l.since = time.Now()
+	failed := make(chan error, 2)
+	running.Go(func() { failed <- l.cfg.Cache.Start(ctx) })
+	running.Go(func() { failed <- l.cfg.Bus.Reports(ctx, l.heard.take) })
+	if err := l.watch(ctx); err != nil {
+		return err
+	}
+	if !l.cfg.Cache.WaitForCacheSync(ctx) {
+		return errors.Join(errors.New("the Kubernetes API cannot be observed: are the definitions in deploy/crds applied?"), ctx.Err())
+	}
+	l.log.Info("leading")
+	return l.turn(ctx, failed)
+}
+
+func (l *Loop) turn(ctx context.Context, failed <-chan error) error {
+	ticker := time.NewTicker(recheck)
+	defer ticker.Stop()
+	for {
+		l.pass(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("the hub can observe no longer: %w", err)
+		case <-ticker.C:
+		case <-l.wake:
+			sleep(ctx, debounce)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// pass goes once through everything. A stage that fails is tried again with the next pass; the others go on.
+func (l *Loop) pass(ctx context.Context) {
+	in, err := l.gather(ctx)
+	if !l.ok("observe", err) {
+		return
+	}
+	out := Plan(in)
+	l.note(in, out)
+	if out.Hold != "" {
+		return
+	}
+	l.ok("plan the map", out.Refused)
+	l.ok("publish the map", l.publish(ctx, in, out))
+	l.ok("hand out work", l.handOut(ctx, in, out))
+	l.ok("write to the API", l.apply(ctx, out))
+	for _, e := range out.Events {
+		l.cfg.Events.Event(&e.Object, e.Type, e.Reason, e.Message)
+	}
+}
+
+// ok logs an error once, and that it is over.
+func (l *Loop) ok(stage string, err error) bool {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch before := l.failed[stage]; {
+	case text == before:
+	case text != "":
+		l.log.Error("hub", "stage", stage, "error", text)
+	default:
+		l.log.Info("hub recovered", "stage", stage, "from", before)
+	}
+	l.failed[stage] = text
+	return err == nil
+}

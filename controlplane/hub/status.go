@@ -1,0 +1,138 @@
+package hub
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/signal"
+)
+
+// daemonName tells the hub's status from other daemons'.
+const daemonName = "hub"
+
+// Status is the hub as it sees itself, for the admin API.
+type Status struct {
+	// Daemon says whose status this is: "hub".
+	Daemon  string `json:"daemon"`
+	Leading bool   `json:"leading"`
+	// At is when the pass was that this tells of; ages are as of then.
+	At    time.Time `json:"at"`
+	Since time.Time `json:"since"`
+	// Hold is why nothing is published yet, Refused why the newest map is not.
+	Hold        string             `json:"hold,omitempty"`
+	Refused     string             `json:"refused,omitempty"`
+	Generation  uint64             `json:"generation"`
+	MapDigest   string             `json:"mapDigest,omitempty"`
+	Sites       []SiteReportStatus `json:"sites"`
+	Names       []NameStatus       `json:"names"`
+	NameServers []ServerStatus     `json:"nameServers"`
+	// ReportsRefused counts reports that could not be read or spoke for another.
+	ReportsRefused uint64 `json:"reportsRefused"`
+}
+
+// SiteReportStatus is one site.
+type SiteReportStatus struct {
+	Name string `json:"name"`
+	// ReportAgeMilliseconds is absent if the site never reported to this hub.
+	ReportAgeMilliseconds *int64 `json:"reportAgeMilliseconds,omitempty"`
+	Silent                bool   `json:"silent"`
+	Cordoned              bool   `json:"cordoned,omitempty"`
+	Drained               bool   `json:"drained,omitempty"`
+	// WorkApplied is the revision that the site runs, Work the one that it should.
+	WorkApplied     uint64 `json:"workApplied"`
+	Work            uint64 `json:"work"`
+	DesiredReplicas int    `json:"desiredReplicas"`
+	ReadyReplicas   int    `json:"readyReplicas"`
+}
+
+// NameStatus is one exported service.
+type NameStatus struct {
+	Export        string   `json:"export"`
+	Name          string   `json:"name"`
+	Aliases       []string `json:"aliases,omitempty"`
+	Sites         string   `json:"sites"`
+	ReadyReplicas int      `json:"readyReplicas"`
+	// Ready is the reason of the condition Ready.
+	Ready         string `json:"ready"`
+	MapGeneration int64  `json:"mapGeneration"`
+}
+
+// ServerStatus is one name server.
+type ServerStatus struct {
+	Name                  string                `json:"name"`
+	ReportAgeMilliseconds int64                 `json:"reportAgeMilliseconds"`
+	Generation            uint64                `json:"generation"`
+	MapDigest             string                `json:"mapDigest,omitempty"`
+	GeoDigest             string                `json:"geoDigest,omitempty"`
+	Refused               string                `json:"refused,omitempty"`
+	Dead                  []signal.DeadEndpoint `json:"dead,omitempty"`
+}
+
+// Status is what the last pass saw.
+func (l *Loop) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status
+}
+
+// note keeps what a pass saw.
+func (l *Loop) note(in Inputs, out Outputs) {
+	s := statusOf(in, out)
+	s.ReportsRefused = l.heard.refusedCount()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status = s
+}
+
+func statusOf(in Inputs, out Outputs) Status {
+	s := Status{Daemon: daemonName, Leading: true, At: in.Now, Since: in.Since, Hold: out.Hold, Generation: in.Head.Generation, MapDigest: string(in.Head.Digest),
+		Sites: []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}}
+	if out.Refused != nil {
+		s.Refused = out.Refused.Error()
+	}
+	for _, site := range byName(in.Sites) {
+		s.Sites = append(s.Sites, siteStatus(in, newSite(in, site)))
+	}
+	for _, e := range byName(in.Exports) {
+		n := NameStatus{Export: e.Namespace + "/" + e.Name, Name: e.Status.CanonicalName, Sites: e.Status.ReadySites,
+			ReadyReplicas: int(e.Status.ReadyReplicas), MapGeneration: e.Status.MapGeneration}
+		for _, c := range e.Status.Claims {
+			if c.Name != n.Name {
+				n.Aliases = append(n.Aliases, c.Name)
+			}
+		}
+		for _, c := range e.Status.Conditions {
+			if c.Type == "Ready" {
+				n.Ready = c.Reason
+			}
+		}
+		s.Names = append(s.Names, n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Servers)) {
+		o := in.Servers[name]
+		s.NameServers = append(s.NameServers, ServerStatus{Name: name, ReportAgeMilliseconds: in.Now.Sub(o.Received).Milliseconds(),
+			Generation: o.Report.Generation, MapDigest: o.Report.MapDigest, GeoDigest: o.Report.GeoDigest,
+			Refused: o.Report.Refused, Dead: o.Report.Dead})
+	}
+	return s
+}
+
+func siteStatus(in Inputs, s *site) SiteReportStatus {
+	status := SiteReportStatus{Name: string(s.id), Silent: s.silent, Cordoned: s.object.Spec.Cordoned, Drained: s.object.Spec.Drained,
+		Work: s.work.Inventory.Revision}
+	for _, e := range in.Exports {
+		for _, at := range e.Status.Sites {
+			if gslb.SiteID(at.Site) == s.id {
+				status.DesiredReplicas += int(at.DesiredReplicas)
+				status.ReadyReplicas += int(at.ReadyReplicas)
+			}
+		}
+	}
+	if s.report != nil {
+		age := in.Now.Sub(s.report.Received).Milliseconds()
+		status.ReportAgeMilliseconds, status.WorkApplied = &age, s.report.Report.Work
+	}
+	return status
+}
