@@ -1,0 +1,192 @@
+package drills
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"tidegate.dev/tidegate/deploy/daemons"
+)
+
+// Limits that a drill gives the world to react.
+const (
+	reaction = 30 * time.Second // for anything that goes through the hub
+	recovery = 90 * time.Second // for a site or a hub to be back
+)
+
+// heirOf says who gets a site's clients when it is gone: the next one by distance.
+var heirOf = map[string]string{"fra": "iad", "pek": "fra", "iad": "fra"}
+
+// HangLoadBalancer stops a site's load balancer from answering (its process is suspended, so that connections hang) and
+// measures how long both name servers go on naming it.
+func (d *Drills) HangLoadBalancer(ctx context.Context, site string) (took time.Duration, err error) {
+	pids, err := d.loadBalancerPIDs(site)
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := signalAll(pids, syscall.SIGSTOP); err != nil {
+		return 0, err
+	}
+	took, err = d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), start, reaction)
+	if resumed := signalAll(pids, syscall.SIGCONT); err == nil {
+		err = resumed
+	}
+	if err != nil {
+		return 0, fmt.Errorf("load balancer of %s hangs: %w", site, err)
+	}
+	d.Say("%s: its load balancer hung; after %v no answer named it", site, took.Round(time.Millisecond))
+	return took, d.wellAgain(ctx, "the load balancer of "+site+" goes on")
+}
+
+// loadBalancerPIDs reads which processes the site's agent runs as its load balancer.
+func (d *Drills) loadBalancerPIDs(site string) ([]int, error) {
+	file := filepath.Join(d.Cluster.Run(), "data", daemons.Site(site), "lb", "haproxy.pid")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("which process is the load balancer of %s: %w", site, err)
+	}
+	var pids []int
+	for field := range strings.FieldsSeq(string(text)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		pids = append(pids, pid)
+	}
+	return append(pids, childrenOf(pids)...), nil
+}
+
+// childrenOf lists the direct children of processes: a load balancer's workers.
+func childrenOf(pids []int) (children []int) {
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		if err != nil {
+			continue // it has ended
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				children = append(children, child)
+			}
+		}
+	}
+	return children
+}
+
+func signalAll(pids []int, signal syscall.Signal) error {
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, signal); err != nil {
+			return fmt.Errorf("signal %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// CutSite takes a site's link down: probes and reports end at once.
+func (d *Drills) CutSite(ctx context.Context, site string) (took time.Duration, err error) {
+	start := time.Now()
+	if err := d.Cluster.Cut(site); err != nil {
+		return 0, err
+	}
+	took, err = d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), start, reaction)
+	if healed := d.Cluster.Heal(site); err == nil {
+		err = healed
+	}
+	if err != nil {
+		return 0, fmt.Errorf("network of %s cut: %w", site, err)
+	}
+	d.Say("%s: its network was cut; after %v no answer named it", site, took.Round(time.Millisecond))
+	return took, d.wellAgain(ctx, "the network of "+site+" is back")
+}
+
+// wellAgain waits until every client gets its own site again.
+func (d *Drills) wellAgain(ctx context.Context, what string) error {
+	took, err := d.Expect(ctx, daemons.SampleName, Everyone(), time.Now(), recovery)
+	if err != nil {
+		return fmt.Errorf("%s, but answers are not back: %w", what, err)
+	}
+	d.Say("%s; after %v everyone has their own site", what, took.Round(time.Millisecond))
+	return nil
+}
+
+// KillNameServer kills a name server and starts it while the hub is down: it must answer from its disk.
+func (d *Drills) KillNameServer(ctx context.Context, ns string) (time.Duration, error) {
+	if err := d.Cluster.Kill(ctx, daemons.Hub); err != nil {
+		return 0, err
+	}
+	if err := d.Cluster.Kill(ctx, ns); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := d.Cluster.Restart(ns); err != nil {
+		return 0, err
+	}
+	took, err := d.Expect(ctx, daemons.SampleName, Everyone(), start, reaction)
+	if err != nil {
+		return 0, fmt.Errorf("%s started without a hub: %w", ns, err)
+	}
+	d.Say("%s was killed and started without a hub; it answered right after %v", ns, took.Round(time.Millisecond))
+	return took, d.Cluster.Restart(daemons.Hub)
+}
+
+// Loss is what clients saw while something was away.
+type Loss struct {
+	Queries, Failed, Changed int
+	For                      time.Duration
+}
+
+// LoseHub kills the hub, and with it the bus, asks all the while, and starts it again. Wipe empties the hub's and the
+// bus' disk in between. It returns after the hub publishes again: a map newer than any before.
+func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, wipe bool) (Loss, error) {
+	before, err := d.generations(ctx)
+	if err != nil {
+		return Loss{}, err
+	}
+	if err := d.Cluster.Kill(ctx, daemons.Hub); err != nil {
+		return Loss{}, err
+	}
+	loss, err := d.ask(ctx, away, queries)
+	if err != nil {
+		return loss, err
+	}
+	if wipe {
+		if err := os.RemoveAll(filepath.Join(d.Cluster.Run(), "data", daemons.Hub)); err != nil {
+			return loss, err
+		}
+	}
+	if err := d.Cluster.Restart(daemons.Hub); err != nil {
+		return loss, err
+	}
+	d.Say("the hub was away for %v (disk wiped: %v): %d queries, %d failed, %d changed", away, wipe, loss.Queries, loss.Failed, loss.Changed)
+	return loss, d.hubWorks(ctx, before)
+}
+
+// ask spreads queries over a time and counts what is not as it was.
+func (d *Drills) ask(ctx context.Context, over time.Duration, queries int) (Loss, error) {
+	loss := Loss{For: over}
+	ticker := time.NewTicker(over / time.Duration(queries))
+	defer ticker.Stop()
+	want := Everyone()
+	for i := range queries {
+		client := daemons.Clients[i%len(daemons.Clients)]
+		answer, err := daemons.Ask(ctx, d.Cluster, daemons.NameServers[i%len(daemons.NameServers)], daemons.SampleName, client.Subnet)
+		loss.Queries++
+		switch {
+		case err != nil:
+			loss.Failed++
+		case answer.Site != want[client.Site]:
+			loss.Changed++
+		}
+		select {
+		case <-ctx.Done():
+			return loss, ctx.Err()
+		case <-ticker.C:
+		}
+	}
+	return loss, nil
+}
