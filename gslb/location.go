@@ -41,7 +41,8 @@ func (l Location) Direction() Direction {
 
 // DistanceKm is the great-circle distance in whole kilometres. It is within 1 km of the true one on the sphere.
 func (d Direction) DistanceKm(e Direction) int {
-	cx, cy, cz := (d.y*e.z-d.z*e.y)>>30, (d.z*e.x-d.x*e.z)>>30, (d.x*e.y-d.y*e.x)>>30
+	// Division, unlike a shift, rounds both signs alike: there is as far as back.
+	cx, cy, cz := (d.y*e.z-d.z*e.y)/one, (d.z*e.x-d.x*e.z)/one, (d.x*e.y-d.y*e.x)/one
 	dot := (d.x*e.x + d.y*e.y + d.z*e.z) >> 30
 	sin := int64(sqrt(uint64(cx*cx + cy*cy + cz*cz)))
 	return int((angle(sin, dot)*EarthRadiusKm + one/2) >> 30)

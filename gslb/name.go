@@ -34,7 +34,7 @@ var ErrName = errors.New("not a host name")
 // ParseName reads a host name, with or without its final dot, in any case. It takes letters, digits, hyphens and
 // underscores only: exported names are what clients type, not everything that RFC 2181 section 11 permits.
 func ParseName(s string) (Name, error) {
-	name := strings.ToLower(strings.TrimSuffix(s, ".")) + "."
+	name := strings.Map(lower, strings.TrimSuffix(s, ".")) + "."
 	if name == "." || len(name) > maxNameOctets {
 		return "", fmt.Errorf("%w: %q has %d characters, want 1 to %d", ErrName, s, len(name)-1, maxNameOctets-1)
 	}
@@ -62,23 +62,38 @@ func CheckLabel(label string) error {
 	return nil
 }
 
+// lower knows ASCII only: strings.ToLower would make a k of the Kelvin sign.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r - 'A' + 'a'
+	}
+	return r
+}
+
 func isLabelByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
 // Under says whether n is zone or a name below it.
 func (n Name) Under(zone Name) bool {
-	if zone == "." {
-		return true
+	for ; n != zone; n = n.Parent() {
+		if n == "." || len(n) < len(zone) {
+			return false
+		}
 	}
-	return n == zone || strings.HasSuffix(string(n), "."+string(zone))
+	return true
 }
 
-// Parent is the name without its first label; the root's parent is the root.
+// Parent is the name without its first label; the root's parent is the root. Names of queries come with a backslash
+// before every dot that is part of a label (RFC 1035 section 5.1).
 func (n Name) Parent() Name {
-	_, rest, _ := strings.Cut(string(n), ".")
-	if rest == "" {
-		return "."
+	for i := 0; i < len(n)-1; i++ {
+		switch n[i] {
+		case '\\':
+			i++
+		case '.':
+			return n[i+1:]
+		}
 	}
-	return Name(rest)
+	return "."
 }

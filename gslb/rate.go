@@ -44,6 +44,10 @@ func (r MilliRPS) Times(n int) MilliRPS {
 
 // String writes requests per second, without trailing zeros.
 func (r MilliRPS) String() string {
-	s := fmt.Sprintf("%d.%03d", r/1000, r%1000)
+	sign := ""
+	if r < 0 {
+		sign, r = "-", -r
+	}
+	s := fmt.Sprintf("%s%d.%03d", sign, r/1000, r%1000)
 	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }

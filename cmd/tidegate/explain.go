@@ -21,12 +21,7 @@ func explainCommand(o *options) *cobra.Command {
 		Short: "Print which site a client gets, and every number that decided it",
 		Example: "  tidegate explain chat.edge.example --client 84.128.0.1\n" +
 			"  tidegate explain chat.edge.example --client 2003:c0::/32 --type AAAA -o json",
-		Args: func(c *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(1)(c, args); err != nil {
-				return fmt.Errorf("%w: %w", errUsage, err)
-			}
-			return nil
-		},
+		Args: exactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err

@@ -48,7 +48,7 @@ func root() *cobra.Command {
 	command.PersistentFlags().StringVar(&o.socket, "socket", socket, "admin socket of the daemon to ask (or $TIDEGATE_SOCKET)")
 	command.PersistentFlags().StringVarP(&o.output, "output", "o", "table", "table or json")
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	command.AddCommand(explainCommand(o), statusCommand(o), enrollCommand())
+	command.AddCommand(explainCommand(o), statusCommand(o), tokenCommand(o), enrollCommand())
 	return command
 }
 
@@ -58,4 +58,14 @@ func (o *options) checkOutput() error {
 		return fmt.Errorf("%w: output %q, want table or json", errUsage, o.output)
 	}
 	return nil
+}
+
+// exactArgs is cobra's, as an error of usage.
+func exactArgs(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(c, args); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		return nil
+	}
 }

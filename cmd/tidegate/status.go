@@ -1,15 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"time"
-
 	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/node"
 )
@@ -18,26 +20,58 @@ func statusCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Print what a daemon serves, since when, and what it refused",
-		Args:  cobra.NoArgs,
+		Example: "  tidegate status --socket /run/tidegate/hub.sock    # sites, names, name servers\n" +
+			"  tidegate status -o json                            # one name server",
+		Args: exactArgs(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err
 			}
-			var status node.Status
-			if err := admin.Get(c.Context(), o.socket, "/v1/status", nil, &status); err != nil {
+			var raw json.RawMessage
+			if err := admin.Get(c.Context(), o.socket, "/v1/status", nil, &raw); err != nil {
 				return err
 			}
 			if o.output == "json" {
-				return printJSON(c.OutOrStdout(), status)
+				return printJSON(c.OutOrStdout(), raw)
 			}
-			return printStatus(c.OutOrStdout(), status, time.Now())
+			return printStatus(c.OutOrStdout(), raw, time.Now())
 		},
 	}
 }
 
-func printStatus(w io.Writer, s node.Status, now time.Time) error {
-	fmt.Fprintf(w, "generation  %d, served for %v%s\n", s.Generation, now.Sub(s.ServedSince).Round(time.Second), fromDisk(s))
-	fmt.Fprintf(w, "map         %s: %d sites, %d services\n", s.MapDigest, s.Sites, s.Services)
+// printStatus writes what a daemon says of itself for people. A daemon without a table of its own is shown as it is.
+func printStatus(w io.Writer, raw json.RawMessage, now time.Time) error {
+	var whose struct {
+		Daemon string `json:"daemon"`
+	}
+	if err := json.Unmarshal(raw, &whose); err != nil {
+		return err
+	}
+	switch whose.Daemon {
+	case "nameserver":
+		var s node.Status
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return err
+		}
+		printNameServer(w, s, now)
+		return nil
+	case "hub":
+		var s hub.Status
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return err
+		}
+		return printHub(w, s, now)
+	}
+	return printJSON(w, raw)
+}
+
+func printNameServer(w io.Writer, s node.Status, now time.Time) {
+	if s.Generation == 0 {
+		fmt.Fprintln(w, "no map yet: queries get SERVFAIL until the first one comes")
+	} else {
+		fmt.Fprintf(w, "generation  %d, served for %v%s\n", s.Generation, now.Sub(s.ServedSince).Round(time.Second), fromDisk(s))
+		fmt.Fprintf(w, "map         %s: %d sites, %d services\n", s.MapDigest, s.Sites, s.Services)
+	}
 	fmt.Fprintf(w, "geo table   %s\n", s.GeoDigest)
 	if s.GeoWanted != "" {
 		fmt.Fprintf(w, "            the map was planned with %s\n", s.GeoWanted)
@@ -51,7 +85,6 @@ func printStatus(w io.Writer, s node.Status, now time.Time) error {
 	if s.LastRefused != "" {
 		fmt.Fprintf(w, "last        %s\n", s.LastRefused)
 	}
-	return nil
 }
 
 func fromDisk(s node.Status) string {
@@ -59,4 +92,53 @@ func fromDisk(s node.Status) string {
 		return ", from disk: not confirmed by the hub yet"
 	}
 	return ""
+}
+
+func printHub(w io.Writer, s hub.Status, now time.Time) error {
+	if !s.Leading {
+		_, err := fmt.Fprintln(w, "this hub does not lead: another one does, or it is still starting")
+		return err
+	}
+	fmt.Fprintf(w, "leading for %v, generation %d\n", now.Sub(s.Since).Round(time.Second), s.Generation)
+	for _, trouble := range []string{s.Hold, s.Refused} {
+		if trouble != "" {
+			fmt.Fprintf(w, "! %s\n", trouble)
+		}
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nSITE\tREPORT\tREADY\tWORK\tSTATE")
+	for _, site := range s.Sites {
+		fmt.Fprintf(table, "%s\t%s\t%d/%d\t%d/%d\t%s\n", site.Name, ageText(site.ReportAgeMilliseconds),
+			site.ReadyReplicas, site.DesiredReplicas, site.WorkApplied, site.Work, siteState(site))
+	}
+	fmt.Fprintln(table, "\nNAME\tEXPORT\tSITES\tREADY\tSTATE\tSINCE GENERATION")
+	for _, n := range s.Names {
+		for _, name := range append([]string{n.Name}, n.Aliases...) {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\n", name, n.Export, n.Sites, n.ReadyReplicas, n.Ready, n.MapGeneration)
+		}
+	}
+	fmt.Fprintln(table, "\nNAME SERVER\tREPORT\tGENERATION\tDEAD\tREFUSED")
+	for _, ns := range s.NameServers {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", ns.Name, ageText(&ns.ReportAgeMilliseconds), ns.Generation, len(ns.Dead), ns.Refused)
+	}
+	return table.Flush()
+}
+
+func ageText(milliseconds *int64) string {
+	if milliseconds == nil {
+		return "never"
+	}
+	return (time.Duration(*milliseconds) * time.Millisecond).Round(100*time.Millisecond).String() + " ago"
+}
+
+func siteState(s hub.SiteReportStatus) string {
+	switch {
+	case s.Silent:
+		return "silent"
+	case s.Drained:
+		return "drained"
+	case s.Cordoned:
+		return "cordoned"
+	}
+	return "ok"
 }

@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -62,36 +64,64 @@ func WriteJSON(w http.ResponseWriter, value any) {
 	_ = encoder.Encode(value) // the client went away
 }
 
-// WriteError answers with a text for people.
+// problem is the body of every answer that is not a success.
+type problem struct {
+	Error string `json:"error"`
+}
+
+// WriteError answers with a reason for people.
 func WriteError(w http.ResponseWriter, code int, err error) {
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	fmt.Fprintln(w, err)
+	_ = json.NewEncoder(w).Encode(problem{err.Error()}) // the client went away
 }
 
 // Get asks the daemon behind a socket and decodes its answer into value.
 func Get(ctx context.Context, socket, path string, query url.Values, value any) error {
+	address := url.URL{Scheme: "http", Host: "tidegate", Path: path, RawQuery: query.Encode()}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return err
+	}
+	return do(socket, request, value)
+}
+
+// Post sends a value to the daemon behind a socket and decodes its answer into another.
+func Post(ctx context.Context, socket, path string, body, value any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://tidegate"+path, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	return do(socket, request, value)
+}
+
+func do(socket string, request *http.Request, value any) error {
 	client := &http.Client{Timeout: timeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
-	address := url.URL{Scheme: "http", Host: "tidegate", Path: path, RawQuery: query.Encode()}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return err
-	}
 	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w: is the daemon running, and are you its user?", socket, errors.Unwrap(err))
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", socket, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s", string(body))
+	if response.StatusCode/100 == 2 {
+		return json.Unmarshal(answer, value)
 	}
-	return json.Unmarshal(body, value)
+	var p problem
+	if err := json.Unmarshal(answer, &p); err != nil || p.Error == "" {
+		return fmt.Errorf("ask %s: %s: %s", socket, response.Status, strings.TrimSpace(string(answer)))
+	}
+	return errors.New(p.Error)
 }

@@ -24,10 +24,17 @@ const Generations = 10
 // Folder is a name server's folder.
 type Folder struct{ path string }
 
-// Open makes the folder if need be.
+// Open makes the folder if need be, and removes what a write that was cut off has left in it.
 func Open(path string) (Folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return Folder{}, fmt.Errorf("keep maps: %w: give the name server a folder that it may write (data in the Corefile)", err)
+	}
+	left, err := filepath.Glob(filepath.Join(path, "*"+temporarySuffix))
+	for _, file := range left {
+		err = errors.Join(err, os.Remove(file))
+	}
+	if err != nil {
+		return Folder{}, fmt.Errorf("keep maps: %w", err)
 	}
 	return Folder{path}, nil
 }
@@ -39,7 +46,10 @@ type Kept struct {
 	Data       []byte
 }
 
-const mapSuffix = ".map"
+const (
+	mapSuffix       = ".map"
+	temporarySuffix = ".tmp"
+)
 
 // Save adds a map and drops the oldest beyond Generations.
 func (f Folder) Save(k Kept) error {
@@ -142,7 +152,7 @@ func (f Folder) LoadHealth(value any) error {
 
 // write replaces a file as a whole: after a crash there is the old content or the new, never a part.
 func (f Folder) write(name string, content []byte) error {
-	temporary, err := os.CreateTemp(f.path, name+".*.tmp")
+	temporary, err := os.CreateTemp(f.path, name+".*"+temporarySuffix)
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", name, err)
 	}

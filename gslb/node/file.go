@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"tidegate.dev/tidegate/gslb/plan"
@@ -22,9 +21,10 @@ func LoadWorld(path string) (*plan.Map, error) {
 	return m, err
 }
 
-// loadWorld also returns the paths of all files that it tried to read.
-func loadWorld(path string) (m *plan.Map, read []string, err error) {
-	read = []string{path}
+// loadWorld also returns the stamps of all files that it tried to read, each taken before it was read, so that a change
+// that comes in between is seen later.
+func loadWorld(path string) (m *plan.Map, read stamps, err error) {
+	read = stamps{path: stamp(path)}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, read, fmt.Errorf("read the world: %w", err)
@@ -33,7 +33,7 @@ func loadWorld(path string) (m *plan.Map, read []string, err error) {
 		if !filepath.IsAbs(zone) {
 			zone = filepath.Join(filepath.Dir(path), zone)
 		}
-		read = append(read, zone)
+		read[zone] = stamp(zone)
 		return os.ReadFile(zone)
 	})
 	if err != nil {
@@ -42,15 +42,26 @@ func loadWorld(path string) (m *plan.Map, read []string, err error) {
 	return m, read, nil
 }
 
-// stamp changes when one of the files does.
-func stamp(paths []string) string {
-	var b strings.Builder
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano())
+// stamps are what files looked like, by path.
+type stamps map[string]string
+
+// changed says whether one of the files looks different now.
+func (s stamps) changed() bool {
+	for path, before := range s {
+		if stamp(path) != before {
+			return true
 		}
 	}
-	return b.String()
+	return false
+}
+
+// stamp changes when the file does.
+func stamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "missing"
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 }
 
 // ProposeWorld proposes a map from a file as the next generation, unless it is the one that is served.
@@ -74,13 +85,12 @@ func (n *Node) ProposeWorld(ctx context.Context, m *plan.Map) error {
 func (n *Node) FollowWorld(ctx context.Context, path string) {
 	ticker := time.NewTicker(filePoll)
 	defer ticker.Stop()
-	files, seen := []string{path}, ""
+	files := stamps{path: ""} // the first look always reads
 	for {
-		if now := stamp(files); now != seen {
+		if files.changed() {
 			var m *plan.Map
 			var err error
 			m, files, err = loadWorld(path)
-			seen = stamp(files)
 			if err != nil {
 				n.Refused(err)
 			} else if err := n.ProposeWorld(ctx, m); err != nil {

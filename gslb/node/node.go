@@ -156,6 +156,7 @@ func (n *Node) Run(ctx context.Context) error {
 			p.done <- l.take(ctx, p)
 		case v := <-n.verdicts:
 			l.verdict(v)
+			l.moreVerdicts()
 		case <-timer.C:
 		}
 		if wait := l.swapIfDue(time.Now()); wait > 0 {
@@ -231,6 +232,18 @@ func (l *loop) verdict(v probe.Verdict) {
 	}
 	l.news, l.urgent = true, l.urgent || v.Down
 	l.node.config.Log.Info("health changed", "service", v.Target.Service, "address", v.Target.Addr, "down", v.Down, "why", v.Why)
+}
+
+// moreVerdicts takes what else is waiting: a dead site is one swap, not one for each of its addresses.
+func (l *loop) moreVerdicts() {
+	for range cap(l.node.verdicts) {
+		select {
+		case v := <-l.node.verdicts:
+			l.verdict(v)
+		default:
+			return
+		}
+	}
 }
 
 // swapIfDue publishes news, and returns how long to wait until the next swap is allowed.

@@ -16,6 +16,8 @@ import (
 
 // Status is what a name server says about itself.
 type Status struct {
+	// Daemon says whose status this is: "nameserver".
+	Daemon     string      `json:"daemon"`
 	Generation uint64      `json:"generation"`
 	MapDigest  plan.Digest `json:"mapDigest,omitempty"`
 	GeoDigest  string      `json:"geoDigest"`
@@ -125,7 +127,7 @@ func (n *Node) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := Status{
-		Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
+		Daemon: "nameserver", Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
 		ServedSince: s.servedSince, FromDisk: s.fromDisk,
 		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused,
 	}

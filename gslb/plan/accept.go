@@ -15,13 +15,12 @@ var (
 	ErrVelocity      = errors.New("the map changes too much at once")
 )
 
-// The velocity guard: a step that passes both the share and the count asks whether the planner went mad.
+// The velocity guard: a step that passes both the share and the count asks whether the planner went mad. It needs no
+// limit for names: one that goes without a reason is refused by itself.
 const (
 	maxEndpointsRemovedPercent = 25
-	maxNamesRemovedPercent     = 10
 	maxCapacityMovedPercent    = 30
 	smallEndpoints             = 20
-	smallNames                 = 20
 	smallSites                 = 3
 )
 
@@ -61,21 +60,24 @@ func Accept(current, next *Map, reasons []Reason) error {
 
 // reasonIndex answers whether a change to a name or a site was explained.
 type reasonIndex struct {
-	names  map[string]bool
-	sites  map[string]bool
-	forced bool
+	retired map[string]bool // names that may go
+	scaled  map[string]bool // names that may lose endpoints and capacity
+	sites   map[string]bool
+	forced  bool
 }
 
 func explained(reasons []Reason) reasonIndex {
-	index := reasonIndex{names: map[string]bool{}, sites: map[string]bool{}}
+	index := reasonIndex{retired: map[string]bool{}, scaled: map[string]bool{}, sites: map[string]bool{}}
 	for _, r := range reasons {
 		switch r.Kind {
 		case ReasonForced:
 			index.forced = true
 		case ReasonSiteGone, ReasonSiteDrained:
 			index.sites[r.Subject] = true
-		case ReasonRetired, ReasonAsleep, ReasonScaled:
-			index.names[r.Subject] = true
+		case ReasonRetired:
+			index.retired[r.Subject], index.scaled[r.Subject] = true, true
+		case ReasonAsleep, ReasonScaled:
+			index.scaled[r.Subject] = true
 		}
 	}
 	return index
@@ -83,7 +85,6 @@ func explained(reasons []Reason) reasonIndex {
 
 // change counts what one step takes away, without what is explained.
 type change struct {
-	names, namesGone         int
 	endpoints, endpointsGone int
 	sitesTouched             map[gslb.SiteID]bool
 	capacity, capacityMoved  int64
@@ -107,32 +108,29 @@ func compare(current, next *Map, why reasonIndex) change {
 }
 
 func (c *change) service(before *Service, after map[gslb.Name]*Service, why reasonIndex) {
-	retired := why.names[string(before.Name)]
 	for _, name := range append([]gslb.Name{before.Name}, before.Aliases...) {
-		c.names++
-		if after[name] == nil && !retired && !why.names[string(name)] {
-			c.namesGone++
+		if after[name] == nil && !why.retired[string(before.Name)] && !why.retired[string(name)] {
 			c.emptied = append(c.emptied, name)
 		}
 	}
-	c.endpointsOf(before, after[before.Name], retired, why)
+	c.endpointsOf(before, after[before.Name], why)
 }
 
-func (c *change) endpointsOf(before, now *Service, retired bool, why reasonIndex) {
+func (c *change) endpointsOf(before, now *Service, why reasonIndex) {
 	capacity := map[gslb.SiteID]int64{}
 	present := map[gslb.SiteID]bool{}
 	if now != nil {
 		for _, e := range now.Endpoints {
-			capacity[e.Site], present[e.Site] = int64(e.Capacity), true
+			capacity[e.Site], present[e.Site] = offered(e), true
 		}
 	}
 	for _, e := range before.Endpoints {
 		c.endpoints++
-		c.capacity += int64(e.Capacity)
-		if retired || why.sites[string(e.Site)] {
+		c.capacity += offered(e)
+		if why.scaled[string(before.Name)] || why.sites[string(e.Site)] {
 			continue
 		}
-		if lost := int64(e.Capacity) - capacity[e.Site]; lost > 0 {
+		if lost := offered(e) - capacity[e.Site]; lost > 0 {
 			c.capacityMoved += lost
 			c.sitesTouched[e.Site] = true
 		}
@@ -143,11 +141,17 @@ func (c *change) endpointsOf(before, now *Service, retired bool, why reasonIndex
 	}
 }
 
+// offered is the capacity that new clients may get.
+func offered(e Endpoint) int64 {
+	if e.Drained {
+		return 0
+	}
+	return int64(e.Capacity)
+}
+
 func (c *change) tooFast() error {
 	manySites := len(c.sitesTouched) > smallSites
 	switch {
-	case c.namesGone > smallNames && c.namesGone*100 > c.names*maxNamesRemovedPercent:
-		return fmt.Errorf("%w: %d of %d names removed", ErrVelocity, c.namesGone, c.names)
 	case (c.endpointsGone > smallEndpoints || manySites) && c.endpointsGone*100 > c.endpoints*maxEndpointsRemovedPercent:
 		return fmt.Errorf("%w: %d of %d endpoints removed", ErrVelocity, c.endpointsGone, c.endpoints)
 	case manySites && c.capacityMoved > c.capacity/100*maxCapacityMovedPercent:

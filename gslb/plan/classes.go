@@ -31,7 +31,8 @@ type Candidate struct {
 	Site int32
 	// Tier counts from 0: sites of one tier are near-equal.
 	Tier int32
-	Km   int32
+	// Km is the distance from one of the places of the class, not from all.
+	Km int32
 }
 
 // Classes maps every client network to its class, for one steering method and one set of sites. Networks are units of

@@ -29,6 +29,7 @@ var ErrEncoding = errors.New("not an encoded map")
 // their order, which is the order of failover. The map must not be shared yet.
 func (m *Map) Canonical() {
 	m.Schema = Schema
+	m.Sites, m.Services = noneIsNil(m.Sites), noneIsNil(m.Services)
 	slices.SortFunc(m.Sites, func(a, b Site) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(m.Zones, func(a, b Zone) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(m.Services, func(a, b Service) int { return cmp.Compare(a.Name, b.Name) })
@@ -39,6 +40,14 @@ func (m *Map) Canonical() {
 			slices.SortFunc(addresses, func(a, b Address) int { return a.Addr.Compare(b.Addr) })
 		}
 	}
+}
+
+// noneIsNil gives an empty list one encoding.
+func noneIsNil[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // Encode writes a canonical map.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"tidegate.dev/tidegate/gslb"
 )
 
@@ -34,7 +36,9 @@ func (p *Problem) Unwrap() error { return p.Err }
 
 // Validate returns every problem of the map, joined, or nil. A valid map compiles.
 func (m *Map) Validate() error {
-	v := validator{names: map[gslb.Name]string{}, sites: map[gslb.SiteID]bool{}, zones: map[gslb.Name]bool{}}
+	v := validator{
+		names: map[gslb.Name]string{}, sites: map[gslb.SiteID]bool{}, zones: map[gslb.Name]bool{}, static: map[gslb.Name]uint16{},
+	}
 	v.allSites(m.Sites)
 	v.allZones(m.Zones)
 	v.allServices(m.Services)
@@ -62,6 +66,7 @@ type validator struct {
 	sites    map[gslb.SiteID]bool
 	zones    map[gslb.Name]bool
 	names    map[gslb.Name]string // name -> path of its first use
+	static   map[gslb.Name]uint16 // name -> type of a static record that no steered name can have beside it
 }
 
 func (v *validator) fail(path, format string, args ...any) {
@@ -113,6 +118,25 @@ func (v *validator) allZones(zones []Zone) {
 		for j, ns := range z.Nameservers {
 			v.name(fmt.Sprintf("%s.nameservers[%d]", path, j), ns)
 		}
+		v.records(path, &z)
+	}
+}
+
+func (v *validator) records(path string, z *Zone) {
+	if len(z.Records) > MaxRecords {
+		v.fail(path+".records", "%d records, the limit is %d", len(z.Records), MaxRecords)
+		return
+	}
+	for i, line := range z.Records {
+		rr, err := ParseRecord(z.Name, line)
+		if err != nil {
+			v.fail(fmt.Sprintf("%s.records[%d]", path, i), "%w", err)
+			continue
+		}
+		switch header := rr.Header(); header.Rrtype {
+		case dns.TypeA, dns.TypeAAAA, dns.TypeCNAME:
+			v.static[gslb.Name(dns.CanonicalName(header.Name))] = header.Rrtype
+		}
 	}
 }
 
@@ -156,6 +180,9 @@ func (v *validator) owned(path string, name gslb.Name) {
 		return
 	}
 	v.names[name] = path
+	if rrtype, taken := v.static[name]; taken {
+		v.fail(path, "%s has a static %s record, which steering would hide: remove one of them", name, dns.TypeToString[rrtype])
+	}
 	if !v.inZone(name) {
 		v.fail(path, "%s is in none of the zones: add its zone, or export it by CNAME", name)
 	}

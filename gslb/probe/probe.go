@@ -17,7 +17,8 @@ import (
 // MaxTimeout bounds a single check; a shorter interval bounds it further.
 const MaxTimeout = 2 * time.Second
 
-// Verdict is a change of mind about a target.
+// Verdict is a change of mind about a target, or the first finding about one. The first one is told even if it agrees
+// with what was known: a verdict of the check that was replaced may still be under way and must not stand.
 type Verdict struct {
 	Target world.Target
 	Down   bool
@@ -78,6 +79,7 @@ func (p *Prober) start(ctx context.Context, t world.ProbeTarget, state health.St
 func (p *Prober) run(ctx context.Context, t world.ProbeTarget, state health.State) {
 	timer := time.NewTimer(p.phase(t))
 	defer timer.Stop()
+	told := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -90,7 +92,8 @@ func (p *Prober) run(ctx context.Context, t world.ProbeTarget, state health.Stat
 			return
 		}
 		next := state.Observe(err == nil, health.Default())
-		if next.Down != state.Down {
+		if settled := next.Against == 0; settled && (!told || next.Down != state.Down) {
+			told = true
 			p.verdict(Verdict{Target: t.Target, Down: next.Down, At: time.Now(), Why: message(err)})
 		}
 		state = next

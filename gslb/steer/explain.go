@@ -3,6 +3,7 @@ package steer
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,7 @@ func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
 	}
 	t.Place = placeOf(snapshot.Plan.Geo.Table, t.Unit)
 	t.finish(snapshot, q, decide(snapshot, q, &t))
+	t.measure(snapshot.Plan.Map.Sites)
 	return t
 }
 
@@ -105,6 +107,18 @@ func (d *decider) row(endpoint int) TraceRow {
 		}
 	}
 	return row
+}
+
+// measure puts the client's own distances in place of the class', which are those of whichever place came first.
+func (t *Trace) measure(sites []plan.Site) {
+	from := t.Place.Location.Direction()
+	for i := range t.Candidates {
+		row := &t.Candidates[i]
+		site := slices.IndexFunc(sites, func(s plan.Site) bool { return s.ID == row.Site })
+		if row.Km >= 0 && site >= 0 {
+			row.Km = from.DistanceKm(sites[site].Location.Direction())
+		}
+	}
 }
 
 // consider records one candidate's examination. A nil trace records nothing.

@@ -133,6 +133,10 @@ func (c *converter) site(path string, s site) plan.Site {
 }
 
 func (c *converter) degrees(path string, s scalar, limit int64) int32 {
+	if s == "" {
+		c.fail(path, errors.New("missing: give {lat: 50.11, lon: 8.68}"))
+		return 0
+	}
 	micro, _, err := gslb.ParseDecimal(string(s), 6)
 	if err != nil {
 		c.fail(path, fmt.Errorf("%q, want degrees such as 50.11", s))
@@ -227,7 +231,9 @@ func (c *converter) endpoint(path string, e endpoint) plan.Endpoint {
 	}
 	for i, a := range e.Addresses {
 		addr, err := netip.ParseAddr(a.Address)
-		c.fail(fmt.Sprintf("%s.addresses[%d].address", path, i), err)
+		if err != nil {
+			c.fail(fmt.Sprintf("%s.addresses[%d].address", path, i), fmt.Errorf("%q, want an IPv4 or IPv6 address", a.Address))
+		}
 		out.Addresses = append(out.Addresses, plan.Address{Addr: addr, Line: a.Line})
 	}
 	return out

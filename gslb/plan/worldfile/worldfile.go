@@ -105,7 +105,7 @@ func childOf(node *yaml.Node, step string) (child *yaml.Node, line int) {
 	switch node.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value == step {
+			if key := node.Content[i].Value; key == step || key == "address" && step == "addresses" {
 				return node.Content[i+1], node.Content[i].Line
 			}
 		}

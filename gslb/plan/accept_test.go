@@ -1,0 +1,171 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+func TestOfferOpen(t *testing.T) {
+	data := mustEncode(t, world())
+	good := Head{Generation: 8, Digest: DigestOf(data)}
+	for name, c := range map[string]struct {
+		head   Head
+		data   []byte
+		served uint64
+		want   error
+	}{
+		"newer":            {good, data, 7, nil},
+		"first":            {good, data, 0, nil},
+		"the same":         {good, data, 8, ErrOldGeneration},
+		"older":            {good, data, 9, ErrOldGeneration},
+		"generation zero":  {Head{Digest: good.Digest}, data, 0, ErrOldGeneration},
+		"another map":      {good, mustEncode(t, many(1, 1)), 7, ErrDigest},
+		"cut short":        {good, data[:len(data)-1], 7, ErrDigest},
+		"no digest":        {Head{Generation: 8}, data, 7, ErrDigest},
+		"digest of no map": {Head{Generation: 8, Digest: DigestOf([]byte("{}"))}, []byte("{}"), 7, ErrEncoding},
+	} {
+		m, err := Offer{c.head, c.data}.Open(c.served)
+		if !errors.Is(err, c.want) || (m == nil) != (c.want != nil) {
+			t.Errorf("%s: %v, %v; want %v", name, m, err, c.want)
+		}
+	}
+}
+
+// step changes a map of 100 services at 10 sites: 1,000 endpoints and 100 names.
+type step struct {
+	name    string
+	change  func(*Map)
+	reasons []Reason
+	want    error
+}
+
+func each(m *Map, f func(*Endpoint)) {
+	for i := range m.Services {
+		for j := range m.Services[i].Endpoints {
+			f(&m.Services[i].Endpoints[j])
+		}
+	}
+}
+
+// dropSites takes the last sites out of the first services.
+func dropSites(services, sites int) func(*Map) {
+	return func(m *Map) {
+		for i := range services {
+			m.Services[i].Endpoints = m.Services[i].Endpoints[:10-sites]
+		}
+	}
+}
+
+func capacityTo(milli gslb.MilliRPS, sites ...gslb.SiteID) func(*Map) {
+	return func(m *Map) {
+		each(m, func(e *Endpoint) {
+			if slices.Contains(sites, e.Site) {
+				e.Capacity = milli
+			}
+		})
+	}
+}
+
+func drop(names ...int) func(*Map) {
+	return func(m *Map) {
+		m.Services = slices.DeleteFunc(m.Services, func(s Service) bool {
+			return slices.ContainsFunc(names, func(n int) bool { return s.Name == serviceName(n) })
+		})
+	}
+}
+
+func reasonsFor(kind ReasonKind, subjects ...string) (list []Reason) {
+	for _, s := range subjects {
+		list = append(list, Reason{kind, s})
+	}
+	return list
+}
+
+func namesTo(n int) (list []string) {
+	for i := range n {
+		list = append(list, string(serviceName(i)))
+	}
+	return list
+}
+
+func TestAccept(t *testing.T) {
+	four := []gslb.SiteID{"s00", "s01", "s02", "s03"}
+	fourNames := []string{"s00", "s01", "s02", "s03"}
+	for _, c := range []step{
+		{"no change", func(*Map) {}, nil, nil},
+		{"everything is new", func(m *Map) { m.Services = append(m.Services, world().Services...) }, nil, nil},
+		{"capacity grows", capacityTo(9000, four...), nil, nil},
+
+		{"a name goes without a reason", drop(5), nil, ErrEmptied},
+		{"a name goes, another is explained", drop(5, 6), reasonsFor(ReasonRetired, "n005.edge.example."), ErrEmptied},
+		{"a retired name", drop(5), reasonsFor(ReasonRetired, "n005.edge.example."), nil},
+		{"many retired names", drop(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), reasonsFor(ReasonRetired, namesTo(10)...), nil},
+		{"scaling retires no name", drop(5), reasonsFor(ReasonScaled, "n005.edge.example."), ErrEmptied},
+		{"falling asleep retires no name", drop(5), reasonsFor(ReasonAsleep, "n005.edge.example."), ErrEmptied},
+		{"a lost site retires no name", drop(5), reasonsFor(ReasonSiteGone, fourNames...), ErrEmptied},
+		{"force retires no name", drop(5), reasonsFor(ReasonForced, ""), ErrEmptied},
+		{"everything goes", func(m *Map) { m.Services = nil }, nil, ErrEmptied},
+
+		{"a fifth of the endpoints", dropSites(100, 2), nil, nil},
+		{"30 % at three sites", dropSites(100, 3), nil, ErrVelocity},
+		{"24 % at ten sites", dropSites(30, 8), nil, nil},
+		{"a few endpoints of a few sites", dropSites(6, 3), nil, nil},
+		{"40 %, explained by the sites", dropSites(100, 4), reasonsFor(ReasonSiteGone, "s06", "s07", "s08", "s09"), nil},
+		{"40 %, half explained", dropSites(100, 4), reasonsFor(ReasonSiteGone, "s06", "s07"), nil},
+		{"50 %, a fifth explained", dropSites(100, 5), reasonsFor(ReasonSiteGone, "s06"), ErrVelocity},
+		{"45 %, explained by scaling", dropSites(50, 9), reasonsFor(ReasonScaled, namesTo(50)...), nil},
+		{"40 %, forced", dropSites(100, 4), reasonsFor(ReasonForced, ""), nil},
+
+		{"capacity of three sites", capacityTo(0, four[:3]...), nil, nil},
+		{"capacity of four sites", capacityTo(0, four...), nil, ErrVelocity},
+		{"half the capacity of four sites", capacityTo(500, four...), nil, nil},
+		{"capacity of four sites, drained", capacityTo(0, four...), reasonsFor(ReasonSiteDrained, fourNames...), nil},
+		{"capacity of four sites, one drained", capacityTo(0, four...), reasonsFor(ReasonSiteDrained, "s00"), nil},
+		{"capacity of four sites, asleep", capacityTo(0, four...), reasonsFor(ReasonAsleep, namesTo(100)...), nil},
+		{"everything is drained", func(m *Map) { each(m, func(e *Endpoint) { e.Drained = true }) }, nil, ErrVelocity},
+		{"everything is drained, and they say so", func(m *Map) { each(m, func(e *Endpoint) { e.Drained = true }) },
+			reasonsFor(ReasonSiteDrained, "s00", "s01", "s02", "s03", "s04", "s05", "s06", "s07", "s08", "s09"), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			next := many(100, 10)
+			c.change(next)
+			if err := Accept(many(100, 10), next, c.reasons); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAcceptAtAColdStart(t *testing.T) {
+	if err := Accept(nil, &Map{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// In a small world a few changes are no sign of madness, but an emptied name is.
+func TestAcceptInASmallWorld(t *testing.T) {
+	next := world()
+	next.Services[0].Endpoints = next.Services[0].Endpoints[:1]
+	if err := Accept(world(), next, nil); err != nil {
+		t.Errorf("half of two endpoints: %v", err)
+	}
+	next.Services[0].Aliases = nil
+	if err := Accept(world(), next, nil); !errors.Is(err, ErrEmptied) {
+		t.Errorf("an alias went: %v", err)
+	}
+	if err := Accept(world(), next, reasonsFor(ReasonRetired, "talk.edge.example.")); err != nil {
+		t.Errorf("an alias retired: %v", err)
+	}
+}
+
+// A name that moves to another service is not gone.
+func TestAcceptANameThatMoves(t *testing.T) {
+	next := world()
+	next.Services[0].Name, next.Services[0].Aliases = "talk.edge.example.", []gslb.Name{"chat.edge.example."}
+	if err := Accept(world(), next, nil); err != nil {
+		t.Error(err)
+	}
+}

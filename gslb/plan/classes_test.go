@@ -1,0 +1,230 @@
+package plan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
+)
+
+// dumbRange is a stretch of units with one class, as a text.
+type dumbRange struct {
+	first uint64
+	class string
+}
+
+// dumbClasses walks the table and writes down what each range gets.
+func dumbClasses(table *geodata.Table, sites []*Site, lines []gslb.Line) (v4, v6 []dumbRange) {
+	text := func(id geodata.PlaceID) string {
+		place := table.Place(id)
+		line := gslb.NoLine
+		if slices.Contains(lines, place.Line) {
+			line = place.Line
+		}
+		return dumbNearest(place, sites) + "line=" + string(line)
+	}
+	for first, id := range table.V4() {
+		v4 = append(v4, dumbRange{uint64(first) >> 8, text(id)})
+	}
+	for first, id := range table.V6() {
+		v6 = append(v6, dumbRange{first >> 8, text(id)})
+	}
+	return v4, v6
+}
+
+func dumbNearest(place geodata.Place, sites []*Site) (text string) {
+	if !place.HasLocation {
+		return ""
+	}
+	sorted := slices.Clone(sites)
+	km := func(s *Site) int { return place.Location.Direction().DistanceKm(s.Location.Direction()) }
+	slices.SortStableFunc(sorted, func(a, b *Site) int { return km(a) - km(b) })
+	tier, head := -1, 0
+	for i, s := range sorted[:min(8, len(sorted))] {
+		if i == 0 || km(s) > head+100 {
+			tier, head = tier+1, km(s)
+		}
+		text += fmt.Sprintf("%s/%d ", s.ID, tier)
+	}
+	return text
+}
+
+// dumbLookup walks all ranges, and widens the prefix as long as everything inside has the class.
+func dumbLookup(ranges []dumbRange, unit uint64, bits int) (class string, scope int) {
+	for _, r := range ranges {
+		if r.first <= unit {
+			class = r.class
+		}
+	}
+	for scope = bits; scope > 0; scope-- {
+		size := uint64(1) << (bits - scope + 1)
+		first := unit / size * size
+		if !dumbUniform(ranges, first, first+size-1, class) {
+			break
+		}
+	}
+	return class, scope
+}
+
+func dumbUniform(ranges []dumbRange, first, last uint64, class string) bool {
+	for i, r := range ranges {
+		ends := i+1 < len(ranges) && ranges[i+1].first <= first
+		if !ends && r.first <= last && r.class != class {
+			return false
+		}
+	}
+	return true
+}
+
+func textOf(c *Class, sites []*Site) (text string) {
+	for _, candidate := range c.Candidates {
+		text += fmt.Sprintf("%s/%d ", sites[candidate.Site].ID, candidate.Tier)
+	}
+	return text + "line=" + string(c.Line)
+}
+
+func TestClassesLookup(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "world"), 9))
+		networks := map[string]geodata.Place{}
+		var edges []netip.Addr
+		for range rng.IntN(40) {
+			prefix := randomNetwork(rng)
+			edges = append(edges, prefix.Addr(), prefix.Addr().Prev())
+			networks[prefix.String()] = randomPlace(rng)
+		}
+		table := tableOf(t, networks)
+		sites := randomSites(rng)
+		lines := []gslb.Line{"mobile", "telecom"}[:rng.IntN(3)]
+		c := &Compiled{Geo: NewGeo(table), classes: map[classKey]*Classes{}}
+		classes := c.classesFor(sites, lines, nil)
+		v4, v6 := dumbClasses(table, sites, lines)
+		for range 50 {
+			unit := gslb.Unit(randomClient(rng, edges))
+			ranges, bits := v6, gslb.MaxBits6
+			if unit.Addr().Is4() {
+				ranges, bits = v4, gslb.MaxBits4
+			}
+			class, scope := classes.Lookup(unit)
+			wantClass, wantScope := dumbLookup(ranges, unitNumber(unit.Addr()), bits)
+			if got := textOf(class, sites); got != wantClass || scope != wantScope {
+				rt.Fatalf("%s: %q scope %d, want %q scope %d", unit, got, scope, wantClass, wantScope)
+			}
+		}
+	})
+}
+
+func randomNetwork(rng *rand.Rand) netip.Prefix {
+	var octets [16]byte
+	for i := range octets {
+		octets[i] = byte(rng.Uint32())
+	}
+	if rng.IntN(2) == 0 {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte(octets[:4])), rng.IntN(25)).Masked()
+	}
+	octets[0], octets[1] = 0x20, 0x03
+	return netip.PrefixFrom(netip.AddrFrom16(octets), 3+rng.IntN(54)).Masked()
+}
+
+func randomPlace(rng *rand.Rand) geodata.Place {
+	p := geodata.Place{Line: []gslb.Line{"", "telecom", "unicom", "mobile"}[rng.IntN(4)]}
+	if rng.IntN(4) > 0 {
+		p.HasLocation, p.Location = true, randomLocation(rng)
+	}
+	return p
+}
+
+func randomLocation(rng *rand.Rand) gslb.Location {
+	return gslb.Location{LatMicro: rng.Int32N(20_000_000), LonMicro: rng.Int32N(20_000_000)}
+}
+
+// randomSites are up to twelve, in the order of their names; several stand on one spot.
+func randomSites(rng *rand.Rand) (sites []*Site) {
+	for i := range rng.IntN(13) {
+		s := &Site{ID: siteName(i), Location: randomLocation(rng)}
+		if i > 0 && rng.IntN(3) == 0 {
+			s.Location = sites[i-1].Location
+		}
+		sites = append(sites, s)
+	}
+	return sites
+}
+
+func randomClient(rng *rand.Rand, edges []netip.Addr) netip.Addr {
+	if len(edges) > 0 && rng.IntN(3) > 0 {
+		if edge := edges[rng.IntN(len(edges))]; edge.IsValid() {
+			return edge
+		}
+	}
+	return randomNetwork(rng).Addr()
+}
+
+// The classes of a set of sites are compiled once and used again as long as sites, lines and table are the same.
+func TestClassesAreReused(t *testing.T) {
+	geo := NewGeo(tableOf(t, map[string]geodata.Place{"20.0.0.0/8": {HasLocation: true, Line: "telecom"}}))
+	first := Compile(world(), "1", geo, nil)
+	if got := first.Services[0].ByFamily[IPv4].Classes; got == first.Services[0].ByFamily[IPv6].Classes {
+		t.Error("two families with different sites share classes")
+	}
+	classes := func(m *Map, geo *Geo) *Classes { return Compile(m, "2", geo, first).Services[0].ByFamily[IPv4].Classes }
+	before := first.Services[0].ByFamily[IPv4].Classes
+	for name, c := range map[string]struct {
+		change func(*Map)
+		geo    *Geo
+		reused bool
+	}{
+		"nothing changed": {func(*Map) {}, geo, true},
+		"capacity":        {func(m *Map) { m.Services[0].Endpoints[0].Capacity++ }, geo, true},
+		"another service": {func(m *Map) { m.Services = append(m.Services, many(1, 2).Services...) }, geo, true},
+		"address":         {func(m *Map) { m.Services[0].Endpoints[0].Addresses[0].Addr = netip.MustParseAddr("192.0.2.99") }, geo, true},
+		"site moved":      {func(m *Map) { m.Sites[0].Location.LatMicro++ }, geo, false},
+		"line":            {func(m *Map) { m.Services[0].Endpoints[1].Addresses[0].Line = "unicom" }, geo, false},
+		"method":          {func(m *Map) { m.Services[0].Steering.Method = Weighted }, geo, false},
+		"geo table":       {func(*Map) {}, NewGeo(geo.Table), false},
+	} {
+		m := world()
+		c.change(m)
+		m.Sites = append(m.Sites, many(0, 2).Sites...)
+		if reused := classes(m, c.geo) == before; reused != c.reused {
+			t.Errorf("%s: reused %v, want %v", name, reused, c.reused)
+		}
+	}
+}
+
+func TestCompileNamesAndZones(t *testing.T) {
+	m := world()
+	m.Services[0].Aliases = []gslb.Name{"a.b.edge.example."}
+	m.Zones = append(m.Zones, Zone{Name: "sub.edge.example.", Nameservers: []gslb.Name{"ns1.edge.example."}})
+	c := Compile(m, "1", NewGeo(tableOf(t, nil)), nil)
+	for name, want := range map[gslb.Name]gslb.Name{
+		"x.edge.example.": "edge.example.", "x.sub.edge.example.": "sub.edge.example.", "edge.example.": "edge.example.",
+	} {
+		if zone, ok := c.Zone(name); !ok || zone.Name != want {
+			t.Errorf("zone of %s: %v", name, zone)
+		}
+	}
+	for _, name := range []gslb.Name{"example.", ".", "edge.example.net.", `x\.edge.example.`} {
+		if zone, ok := c.Zone(name); ok {
+			t.Errorf("%s is in zone %s", name, zone.Name)
+		}
+	}
+	var inner []string
+	for name := range c.inner {
+		inner = append(inner, string(name))
+	}
+	if got := strings.Join(inner, " "); got != "b.edge.example." {
+		t.Errorf("empty non-terminals: %s", got)
+	}
+	for _, name := range []gslb.Name{"chat.edge.example.", "a.b.edge.example."} {
+		if index, ok := c.Service(name); !ok || index != 0 {
+			t.Errorf("%s is service %d, %v", name, index, ok)
+		}
+	}
+}

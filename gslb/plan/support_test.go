@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
+)
+
+// world is a small valid map; every call makes a new one.
+func world() *Map {
+	return &Map{
+		Schema: Schema,
+		Sites: []Site{
+			{ID: "fra", Location: gslb.Location{LatMicro: 50_110_000, LonMicro: 8_680_000}, Lines: []gslb.Line{"default"}},
+			{ID: "pek", Location: gslb.Location{LatMicro: 39_900_000, LonMicro: 116_400_000}, Lines: []gslb.Line{"telecom"}},
+		},
+		Zones: []Zone{{Name: "edge.example.", Nameservers: []gslb.Name{"ns1.edge.example."}, Records: []string{"ns1.edge.example. 3600 IN A 192.0.2.53"}}},
+		Services: []Service{{
+			Name: "chat.edge.example.", Aliases: []gslb.Name{"talk.edge.example."}, TTL: 30 * time.Second,
+			Steering: Steering{Method: Proximity, Watermarks: Watermarks{LowPercent: 70, HighPercent: 90}, OnAllUnhealthy: AnswerAll},
+			Health:   &Health{Type: ProbeHTTP, Path: "/healthz", Port: 8080, Interval: time.Second},
+			Endpoints: []Endpoint{
+				{Site: "fra", Capacity: 120_000, Addresses: []Address{{Addr: netip.MustParseAddr("192.0.2.30")}}},
+				{Site: "pek", Capacity: 360_000, Addresses: []Address{
+					{Addr: netip.MustParseAddr("192.0.2.1"), Line: "telecom"}, {Addr: netip.MustParseAddr("2001:db8::1")},
+				}},
+			},
+		}},
+	}
+}
+
+// many is a valid map of services with an endpoint of 1,000 milli-requests/s at each of the sites.
+func many(services, sites int) *Map {
+	m := &Map{Schema: Schema, Zones: []Zone{{Name: "edge.example.", Nameservers: []gslb.Name{"ns1.edge.example."}}}}
+	for i := range sites {
+		m.Sites = append(m.Sites, Site{ID: siteName(i), Location: gslb.Location{LatMicro: int32(i) * 1_000_000}})
+	}
+	for i := range services {
+		s := Service{Name: serviceName(i), TTL: time.Second, Steering: Steering{Method: Weighted, OnAllUnhealthy: AnswerAll}}
+		for j := range sites {
+			addr := netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), byte(j + 1)})
+			s.Endpoints = append(s.Endpoints, Endpoint{Site: siteName(j), Capacity: 1000, Addresses: []Address{{Addr: addr}}})
+		}
+		m.Services = append(m.Services, s)
+	}
+	m.Canonical()
+	return m
+}
+
+func siteName(i int) gslb.SiteID  { return gslb.SiteID(fmt.Sprintf("s%02d", i)) }
+func serviceName(i int) gslb.Name { return gslb.Name(fmt.Sprintf("n%03d.edge.example.", i)) }
+
+func tableOf(t testing.TB, networks map[string]geodata.Place) *geodata.Table {
+	t.Helper()
+	var b geodata.Builder
+	layer := b.Override()
+	for prefix, place := range networks {
+		if err := layer.Add(netip.MustParsePrefix(prefix), place); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table, err := b.Build(geodata.Origin{Source: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func mustEncode(t testing.TB, m *Map) []byte {
+	t.Helper()
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+func TestValidateGood(t *testing.T) {
+	for name, m := range map[string]*Map{
+		"small": world(), "many": many(50, 5), "only a zone": {Zones: world().Zones},
+	} {
+		if err := m.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestValidateBad(t *testing.T) {
+	service := func(m *Map) *Service { return &m.Services[0] }
+	endpoint := func(m *Map) *Endpoint { return &m.Services[0].Endpoints[0] }
+	record := func(text string) func(*Map) { return func(m *Map) { m.Zones[0].Records = []string{text} } }
+	for name, c := range map[string]struct {
+		change func(*Map)
+		want   string
+	}{
+		"no zone":                 {func(m *Map) { *m = Map{} }, "zones: no zone"},
+		"too many sites":          {func(m *Map) { m.Sites = make([]Site, MaxSites+1) }, "sites: 1001 sites, the limit is 1000"},
+		"latitude":                {func(m *Map) { m.Sites[0].Location.LatMicro = 90_000_001 }, "sites[0].location: latitude"},
+		"site without a name":     {func(m *Map) { m.Sites[0].ID = "" }, "sites[0].name: not a host name"},
+		"site twice":              {func(m *Map) { m.Sites[1].ID = "fra" }, `sites[1].name: site "fra" is listed twice`},
+		"line":                    {func(m *Map) { m.Sites[0].Lines[0] = "China Telecom" }, "sites[0].lines[0]: line"},
+		"zone twice":              {func(m *Map) { m.Zones = append(m.Zones, m.Zones[0]) }, "zones[1].name: zone edge.example. is listed twice"},
+		"name server in capitals": {func(m *Map) { m.Zones[0].Nameservers[0] = "NS1.edge.example." }, `must be written "ns1.edge.example."`},
+		"name without a dot":      {func(m *Map) { service(m).Name = "chat.edge.example" }, `must be written "chat.edge.example."`},
+		"name outside":            {func(m *Map) { service(m).Name = "chat.example.net." }, "chat.example.net. is in none of the zones"},
+		"alias outside":           {func(m *Map) { service(m).Aliases[0] = "chat.example.net." }, "services[0].aliases[0]: chat.example.net. is in none"},
+		"alias is the name":       {func(m *Map) { service(m).Aliases[0] = service(m).Name }, "is also the name of services[0].name"},
+		"TTL zero":                {func(m *Map) { service(m).TTL = 0 }, "services[0].ttl: 0s"},
+		"TTL too long":            {func(m *Map) { service(m).TTL = MaxTTL + time.Second }, "services[0].ttl: 24h0m1s"},
+		"TTL not whole":           {func(m *Map) { service(m).TTL = 1500 * time.Millisecond }, "services[0].ttl: 1.5s"},
+		"method":                  {func(m *Map) { service(m).Steering.Method = "random" }, "services[0].steering.method"},
+		"all unhealthy":           {func(m *Map) { service(m).Steering.OnAllUnhealthy = "" }, "services[0].steering.onAllUnhealthy"},
+		"only a low mark":         {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 0 }, "services[0].steering.watermarks"},
+		"mark above 100":          {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 101 }, "services[0].steering.watermarks"},
+		"probe type":              {func(m *Map) { service(m).Health.Type = "icmp" }, "services[0].health.type"},
+		"probe path injects":      {func(m *Map) { service(m).Health.Path = "/ HTTP/1.1\r\nX: y" }, "services[0].health.path"},
+		"probe path of tcp":       {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http probe has a path"},
+		"probe port":              {func(m *Map) { service(m).Health.Port = 0 }, "services[0].health.port"},
+		"probe interval":          {func(m *Map) { service(m).Health.Interval = 0 }, "services[0].health.interval"},
+		"no endpoint":             {func(m *Map) { service(m).Endpoints = nil }, "services[0].endpoints: 0 endpoints"},
+		"unknown site":            {func(m *Map) { endpoint(m).Site = "par" }, `no site is called "par"`},
+		"site twice in a service": {func(m *Map) { endpoint(m).Site = "pek" }, `site "pek" has two endpoints`},
+		"negative capacity":       {func(m *Map) { endpoint(m).Capacity = -1500 }, "endpoints[0].capacity: -1.5 requests/s, want 0 to 1000000000"},
+		"capacity too large":      {func(m *Map) { endpoint(m).Capacity = gslb.MaxRate + 1 }, "endpoints[0].capacity"},
+		"no address":              {func(m *Map) { endpoint(m).Addresses = nil }, "endpoints[0].addresses: 0 addresses"},
+		"zero address":            {func(m *Map) { endpoint(m).Addresses[0].Addr = netip.Addr{} }, "cannot be served"},
+		"unspecified address":     {func(m *Map) { endpoint(m).Addresses[0].Addr = netip.IPv6Unspecified() }, "cannot be served"},
+		"multicast address":       {func(m *Map) { endpoint(m).Addresses[0].Addr = netip.MustParseAddr("ff02::1") }, "cannot be served"},
+		"mapped address":          {func(m *Map) { endpoint(m).Addresses[0].Addr = netip.MustParseAddr("::ffff:192.0.2.1") }, "cannot be served"},
+		"address with a zone":     {func(m *Map) { endpoint(m).Addresses[0].Addr = netip.MustParseAddr("fe80::1%eth0") }, "cannot be served"},
+		"address line":            {func(m *Map) { endpoint(m).Addresses[0].Line = "Telecom" }, "endpoints[0].addresses[0].line"},
+		"record that is none":     {record("www"), "zones[0].records[0]"},
+		"empty record":            {record(""), "nothing in it"},
+		"record outside":          {record("www.example.net. 60 IN A 192.0.2.1"), "www.example.net. is outside of zone edge.example."},
+		"record of another class": {record("www.edge.example. 60 CH TXT \"x\""), "class CH, want IN"},
+		"SOA below the apex":      {record("sub.edge.example. 60 IN SOA a. b. 1 2 3 4 5"), "only the zone edge.example. itself has an SOA"},
+		"NSEC3":                   {record("x.edge.example. 60 IN NSEC3PARAM 1 0 0 -"), "signed elsewhere"},
+		"file of this machine":    {record("$INCLUDE /etc/hostname"), "want one record in one line"},
+		"generated records":       {record("$GENERATE 1-9 h$ 60 IN A 192.0.2.$"), "want one record in one line"},
+		"two records in one":      {record("a.edge.example. 60 IN A 192.0.2.1\nb.edge.example. 60 IN A 192.0.2.2"), "want one record in one line"},
+		"static address of it":    {record("Chat.edge.example. 60 IN A 192.0.2.1"), "chat.edge.example. has a static A record"},
+		"static CNAME of it":      {record("chat.edge.example. 60 IN CNAME www"), "chat.edge.example. has a static CNAME record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := world()
+			c.change(m)
+			err := m.Validate()
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q in it", err, c.want)
+			}
+			if _, err := Decode(mustEncode(t, m)); err == nil {
+				t.Error("Decode takes it")
+			}
+		})
+	}
+}
+
+func TestValidateNamesEveryProblem(t *testing.T) {
+	m := world()
+	m.Services[0].TTL, m.Services[0].Health.Port, m.Sites[0].ID = 0, 0, "FRA"
+	var paths []string
+	for _, p := range Problems(m.Validate()) {
+		paths = append(paths, p.Path)
+	}
+	want := "sites[0].name services[0].ttl services[0].health.port services[0].endpoints[0].site"
+	if got := strings.Join(paths, " "); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestParseRecords(t *testing.T) {
+	got, err := ParseRecords("edge.example.", "$TTL 60\n@ IN TXT \"x\"\nwww IN CNAME chat\n", "db")
+	if err != nil || len(got) != 2 || got[1] != "www.edge.example.\t60\tIN\tCNAME\tchat.edge.example." {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"$INCLUDE other\n":                       "$INCLUDE directive not allowed",
+		"www.example.net. 1 IN A 192.0.2.1\n":    "outside of zone",
+		"a 1 IN SOA a b 1 2 3 4 5\n":             "only the zone",
+		"a 1 CH TXT x\n":                         "class CH",
+		"a IN\n":                                 "db: dns:",
+		"b 1 IN A 192.0.2.1\na 1 IN A 192.0.2\n": "line: 2",
+	} {
+		if _, err := ParseRecords("edge.example.", text, "db"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q in it", text, err, want)
+		}
+	}
+}
