@@ -135,6 +135,20 @@ func TestOnlyANewerInventoryRemoves(t *testing.T) {
 	})
 }
 
+func TestWorkThatComesBackIsAppliedAnew(t *testing.T) {
+	in(t, func(w *world) {
+		w.show()
+		w.bus.run(1, bundle("chat", 2))
+		w.after(time.Second)
+		w.bus.run(2)
+		w.after(time.Second)
+		w.is("objects without work", w.cluster.names(), "Namespace shop*1")
+		w.bus.run(3, bundle("chat", 2))
+		w.after(time.Second)
+		w.is("objects once it is back", w.cluster.names(), "Deployment shop/chat*1, Namespace shop*2")
+	})
+}
+
 func TestLeftoversOfALostFolderGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

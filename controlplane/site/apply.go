@@ -91,6 +91,8 @@ func (a *applier) pass(ctx context.Context, d Desired, now time.Time) bool {
 	if now.Sub(a.resync) >= resyncInterval {
 		a.fresh, a.resync = map[string]plan.Digest{}, now
 	}
+	// What is removed is not fresh any more: the same bundle may come back, and is then applied anew.
+	maps.DeleteFunc(a.fresh, func(key string, _ plan.Digest) bool { _, listed := d.Inventory.Bundles[key]; return !listed })
 	problems, again, answered := map[string]string{}, false, len(d.Bundles) == 0
 	desired := map[string][]Object{}
 	for _, key := range slices.Sorted(maps.Keys(d.Inventory.Bundles)) {

@@ -19,8 +19,8 @@ type Export struct {
 	Port int
 }
 
-// namespace of the drills' workloads.
-const namespace = "drills"
+// Namespace of the drills' workloads.
+const Namespace = "drills"
 
 // Domain is the export's name.
 func (e Export) Domain() string { return e.Name + "." + daemons.Zone }
@@ -52,7 +52,7 @@ spec:
         image: %[5]s
         readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1}
         resources: {requests: {cpu: 5m, memory: 8Mi}}
-`, namespace, e.Name, e.Domain(), e.Port, daemons.SampleImage)
+`, Namespace, e.Name, e.Domain(), e.Port, daemons.SampleImage)
 }
 
 // Create exports the workload.
@@ -67,7 +67,7 @@ func (d *Drills) Create(ctx context.Context, e Export) error {
 
 // Delete deletes the workload at the hub.
 func (d *Drills) Delete(ctx context.Context, e Export) error {
-	_, err := d.kubectl(ctx, "hub", "-n", namespace, "delete", "deployment", e.Name, "--wait=false")
+	_, err := d.kubectl(ctx, "hub", "-n", Namespace, "delete", "deployment", e.Name, "--wait=false")
 	return err
 }
 
@@ -125,7 +125,7 @@ func (d *Drills) podsReady(ctx context.Context, e Export) error {
 // renamed gives the export a second name and waits for it.
 func (d *Drills) renamed(ctx context.Context, e Export) (time.Duration, error) {
 	second := "also-" + e.Domain()
-	if _, err := d.kubectl(ctx, "hub", "-n", namespace, "annotate", "deployment", e.Name, "--overwrite",
+	if _, err := d.kubectl(ctx, "hub", "-n", Namespace, "annotate", "deployment", e.Name, "--overwrite",
 		"tidegate.dev/domain="+e.Domain()+","+second); err != nil {
 		return 0, err
 	}
@@ -134,7 +134,7 @@ func (d *Drills) renamed(ctx context.Context, e Export) (time.Duration, error) {
 
 // rescaled scales to two replicas, so that one site loses its pod and its clients, and waits until another has them.
 func (d *Drills) rescaled(ctx context.Context, e Export) (time.Duration, error) {
-	if _, err := d.kubectl(ctx, "hub", "-n", namespace, "scale", "deployment", e.Name, "--replicas=2"); err != nil {
+	if _, err := d.kubectl(ctx, "hub", "-n", Namespace, "scale", "deployment", e.Name, "--replicas=2"); err != nil {
 		return 0, err
 	}
 	start := time.Now()

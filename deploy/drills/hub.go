@@ -49,5 +49,10 @@ func (d *Drills) hubWorks(ctx context.Context, before map[string]uint64) error {
 	}
 	d.Say("the hub is back: %v after its start a new name was answered, generations %v -> %v",
 		time.Since(start).Round(time.Millisecond), before, after)
-	return d.Delete(ctx, e)
+	start = time.Now()
+	if err := d.Delete(ctx, e); err != nil {
+		return err
+	}
+	_, err = d.ExpectGone(ctx, e.Domain(), start, reaction)
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"tidegate.dev/tidegate/deploy/daemons"
 	"tidegate.dev/tidegate/deploy/devcluster"
 	"tidegate.dev/tidegate/deploy/devcluster/layout"
 )
@@ -48,6 +49,10 @@ func run(m *testing.M) (code int, err error) {
 	}
 	cluster, err = devcluster.Up(ctx, devcluster.Options{Run: folder, Nodes: os.Getenv("NODES"), Log: os.Stderr})
 	if err != nil {
+		keepLogs(folder)
+		return 1, errors.Join(fmt.Errorf("up: %w", err), down(folder, before))
+	}
+	if err := daemons.Up(ctx, cluster, cluster.Say); err != nil {
 		keepLogs(folder)
 		return 1, errors.Join(fmt.Errorf("up: %w", err), down(folder, before))
 	}

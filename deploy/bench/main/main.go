@@ -1,0 +1,159 @@
+// Command main measures the main job on a dev cluster: how long a warm start takes, how fast exports and deaths reach
+// the name servers, what clients notice of a lost hub, and whether answers agree with the reference. It prints lines
+// `result NAME VALUE UNIT`; progress goes to stderr. Call it by `make bench-main`.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+
+	"tidegate.dev/tidegate/deploy/daemons"
+	"tidegate.dev/tidegate/deploy/devcluster"
+	"tidegate.dev/tidegate/deploy/drills"
+)
+
+// options bound the run. The defaults are the figures that the README quotes.
+type options struct {
+	exports   int
+	deaths    int
+	away      time.Duration
+	queries   int
+	reference int
+	keep      bool
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.exports, "exports", 50, "workloads to export, change and delete, one after the other")
+	flag.IntVar(&o.deaths, "deaths", 20, "load balancers to hang, one after the other")
+	flag.DurationVar(&o.away, "away", 5*time.Minute, "how long the hub is away")
+	flag.IntVar(&o.queries, "queries", 10_000, "queries while the hub is away")
+	flag.IntVar(&o.reference, "reference", 200_000, "random queries to compare with the reference")
+	flag.BoolVar(&o.keep, "keep", false, "use the cluster that is up, and leave it up")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-main:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	folder, err := devcluster.RunFolder()
+	if err != nil {
+		return err
+	}
+	if err := reference(ctx, o.reference); err != nil {
+		return err
+	}
+	if !o.keep {
+		if err := devcluster.Down(ctx, folder, os.Stderr); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, devcluster.Down(context.WithoutCancel(ctx), folder, os.Stderr)) }()
+	}
+	start := time.Now()
+	c, err := devcluster.Up(ctx, devcluster.Options{Nodes: os.Getenv("NODES"), Log: os.Stderr})
+	if err != nil {
+		return err
+	}
+	if err := daemons.Up(ctx, c, c.Say); err != nil {
+		return err
+	}
+	result("main.up_warm", time.Since(start).Seconds(), "s")
+	d := &drills.Drills{Cluster: c, Say: c.Say}
+	return errors.Join(lifecycles(ctx, d, o.exports), deaths(ctx, d, o.deaths), hubLoss(ctx, d, o))
+}
+
+func result(name string, value float64, unit string) {
+	fmt.Printf("result %s %.6g %s\n", name, value, unit)
+}
+
+// lifecycles prints the worst of each step over many exports.
+func lifecycles(ctx context.Context, d *drills.Drills, count int) error {
+	var worst drills.Lifecycle
+	for i := range count {
+		l, err := d.ExportLifecycle(ctx, drills.Export{Name: fmt.Sprintf("bench-%d", i), Port: 10_000 + i})
+		if err != nil {
+			return fmt.Errorf("export %d of %d: %w", i+1, count, err)
+		}
+		d.Say("export %d of %d: ready %v, annotated %v, rescaled %v, deleted %v", i+1, count, l.Ready, l.Annotated, l.Rescaled, l.Deleted)
+		worst.Ready, worst.Annotated = max(worst.Ready, l.Ready), max(worst.Annotated, l.Annotated)
+		worst.Rescaled, worst.Deleted = max(worst.Rescaled, l.Rescaled), max(worst.Deleted, l.Deleted)
+	}
+	if count > 0 {
+		result("main.ready_to_answer_max", worst.Ready.Seconds(), "s")
+		result("main.annotation_to_answer_max", worst.Annotated.Seconds(), "s")
+		result("main.replicas_to_answer_max", worst.Rescaled.Seconds(), "s")
+		result("main.deleted_to_gone_max", worst.Deleted.Seconds(), "s")
+	}
+	return nil
+}
+
+// deaths prints how long answers went on naming a load balancer that hangs.
+func deaths(ctx context.Context, d *drills.Drills, count int) error {
+	sites := d.Cluster.Plan.Sites()
+	var times []time.Duration
+	for i := range count {
+		took, err := d.HangLoadBalancer(ctx, sites[i%len(sites)].Name)
+		if err != nil {
+			return fmt.Errorf("death %d of %d: %w", i+1, count, err)
+		}
+		times = append(times, took)
+	}
+	if count > 0 {
+		slices.Sort(times)
+		result("main.dead_backend_p50", times[(count-1)/2].Seconds(), "s")
+		result("main.dead_backend_p99", times[(count*99+99)/100-1].Seconds(), "s")
+	}
+	return nil
+}
+
+func hubLoss(ctx context.Context, d *drills.Drills, o options) error {
+	if o.queries == 0 {
+		return nil
+	}
+	loss, err := d.LoseHub(ctx, o.away, o.queries, true)
+	if err != nil {
+		return err
+	}
+	result("main.hub_loss_queries", float64(loss.Queries), "queries")
+	result("main.hub_loss_failed", float64(loss.Failed), "queries")
+	result("main.hub_loss_changed", float64(loss.Changed), "queries")
+	return nil
+}
+
+var mismatches = regexp.MustCompile(`(?m)^\s*(result main\.reference_mismatch \d+ queries)$`)
+
+// reference runs the reference test over many queries and passes its result on.
+func reference(ctx context.Context, queries int) error {
+	if queries == 0 {
+		return nil
+	}
+	deploy, err := devcluster.DeployFolder()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=30m", "-v", "-run", "Reference", "./plugin/tidegate")
+	cmd.Dir = filepath.Dir(deploy)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("TIDEGATE_REFERENCE_QUERIES=%d", queries))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	line := mismatches.FindSubmatch(out)
+	if err != nil || line == nil {
+		return fmt.Errorf("reference test: %w\n%s", err, out)
+	}
+	fmt.Println(string(line[1]))
+	return nil
+}
