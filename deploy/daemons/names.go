@@ -41,7 +41,12 @@ type fleet struct {
 // root is the checkout's root: the folder above deploy.
 func (f *fleet) root() string { return filepath.Dir(f.cluster.Deploy()) }
 
-func (f *fleet) bin(program string) string { return filepath.Join(f.cluster.Run(), "bin", program) }
+func (f *fleet) bin(program string) string { return bin(f.cluster, program) }
+
+// bin is a program of the checkout that started the cluster.
+func bin(c *devcluster.Cluster, program string) string {
+	return filepath.Join(filepath.Dir(c.Deploy()), "bin", program)
+}
 
 // folder is where a daemon keeps its data.
 func (f *fleet) folder(daemon string) string { return filepath.Join(f.cluster.Run(), "data", daemon) }

@@ -40,11 +40,11 @@ func Up(ctx context.Context, c *devcluster.Cluster, say func(format string, args
 	return f.deploySample(ctx)
 }
 
-// build puts the programs of this checkout into the run's folder.
+// build puts the programs into the checkout's bin folder; what is up to date there is left as it is.
 func (f *fleet) build(ctx context.Context) error {
 	f.say("building Tidegate")
 	for folder, packages := range map[string]string{f.root(): "./cmd/...", f.cluster.Deploy(): "./examples/chat"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(f.cluster.Run(), "bin")+"/", packages)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(f.root(), "bin")+"/", packages)
 		cmd.Dir = folder
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -150,8 +150,7 @@ func (f *fleet) tidegate(ctx context.Context, daemon string, args ...string) (st
 
 // Tidegate runs the command line against a daemon's admin socket and returns what it printed.
 func Tidegate(ctx context.Context, c *devcluster.Cluster, daemon string, args ...string) (string, error) {
-	program := filepath.Join(c.Run(), "bin", "tidegate")
-	cmd := exec.CommandContext(ctx, program, append(args, "--socket", Socket(c, daemon))...)
+	cmd := exec.CommandContext(ctx, bin(c, "tidegate"), append(args, "--socket", Socket(c, daemon))...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

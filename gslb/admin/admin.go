@@ -46,14 +46,32 @@ func listen(path string) (net.Listener, error) {
 		connection.Close()
 		return nil, fmt.Errorf("%s is in use: another daemon runs with it", path)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeSocket(path); err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
 	}
-	return listener, os.Chmod(path, 0o600)
+	if err := os.Chmod(path, 0o600); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return listener, nil
+}
+
+// removeSocket removes a socket, and nothing else that may lie there.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("%s is not a socket: remove it, or name another path", path)
+	}
+	return os.Remove(path)
 }
 
 // WriteJSON answers with a value.

@@ -141,7 +141,8 @@ type ProbeTarget struct {
 	Health plan.Health
 }
 
-// Targets lists what the probes of a map have to check, in the order of the map.
+// Targets lists what the probes of a map have to check, in the order of the map. An endpoint without capacity has nothing
+// ready that could answer; it is probed from the moment it has, and counts as up until then.
 func Targets(m *plan.Map) []ProbeTarget {
 	var targets []ProbeTarget
 	for _, s := range m.Services {
@@ -149,6 +150,9 @@ func Targets(m *plan.Map) []ProbeTarget {
 			continue
 		}
 		for _, e := range s.Endpoints {
+			if e.Capacity == 0 {
+				continue
+			}
 			for _, a := range e.Addresses {
 				targets = append(targets, ProbeTarget{Target{s.Name, a.Addr}, e.Site, *s.Health})
 			}

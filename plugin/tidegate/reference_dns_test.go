@@ -76,10 +76,7 @@ func (r *reference) resolve(name string, q query, chain []string, m message) []m
 	case q.qtype == dns.TypeANY && (len(owned) > 0 || r.serviceOf(name) != nil):
 		m.answers = append(m.answers, fmt.Sprintf("%s %d IN HINFO \"RFC8482\" \"\"", name, r.anyTTL(name)))
 	case q.qtype != dns.TypeCNAME && cnameOf(owned) != "":
-		for _, text := range owned {
-			chain = append(chain, text)
-		}
-		return r.resolve(cnameOf(owned), q, chain, m)
+		return r.resolve(cnameOf(owned), q, append(chain, owned...), m)
 	default:
 		m.answers = append(m.answers, ofType(owned, q.qtype)...)
 		m.soa = len(ofType(owned, q.qtype)) == 0

@@ -89,15 +89,26 @@ func handlerOf(snapshot *world.Snapshot) *Handler {
 	return h
 }
 
-// exampleHandler serves testdata/world.yaml over the embedded table.
+// exampleHandler serves testdata/world.yaml over the embedded table. The handler is shared by all tests.
 func exampleHandler(t testing.TB) *Handler {
 	t.Helper()
-	m, err := node.LoadWorld("testdata/world.yaml")
-	if err != nil {
-		t.Fatal(err)
+	exampleOnce.Do(func() {
+		m, err := node.LoadWorld("testdata/world.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		example = handlerOf(snapshotOf(t, m, openEmbedded(t)))
+	})
+	if example == nil {
+		t.Fatal("the example world was refused, see the first test")
 	}
-	return handlerOf(snapshotOf(t, m, openEmbedded(t)))
+	return example
 }
+
+var (
+	exampleOnce sync.Once
+	example     *Handler
+)
 
 // recorder stands in for a client's transport.
 type recorder struct {
