@@ -143,6 +143,9 @@ type Loss struct {
 // LoseHub kills the hub, and with it the bus, asks all the while, and starts it again. Wipe empties the hub's and the
 // bus' disk in between. It returns after the hub publishes again: a map newer than any before.
 func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, wipe bool) (Loss, error) {
+	if err := d.steady(ctx); err != nil {
+		return Loss{}, err
+	}
 	before, err := d.generations(ctx)
 	if err != nil {
 		return Loss{}, err
@@ -164,6 +167,22 @@ func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, w
 	}
 	d.Say("the hub was away for %v (disk wiped: %v): %d queries, %d failed, %d changed", away, wipe, loss.Queries, loss.Failed, loss.Changed)
 	return loss, d.hubWorks(ctx, before)
+}
+
+// steadyFor is longer than a probe takes to change its mind.
+const steadyFor = 4 * time.Second
+
+// steady waits until answers have been as they should for a while, so that what changes later has a cause.
+func (d *Drills) steady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, recovery)
+	defer cancel()
+	return until(ctx, func() error {
+		loss, err := d.ask(ctx, steadyFor, 100)
+		if err == nil && loss.Failed+loss.Changed > 0 {
+			err = fmt.Errorf("answers are not steady: %d of %d are not as they should", loss.Failed+loss.Changed, loss.Queries)
+		}
+		return err
+	})
 }
 
 // ask spreads queries over a time and counts what is not as it was.
