@@ -51,8 +51,8 @@ func Parse(data []byte, readFile func(path string) ([]byte, error)) (*plan.Map, 
 }
 
 var (
-	unknownField = regexp.MustCompile(`field (\S+) not found in type worldfile\.(\S+)`)
-	wrongType    = regexp.MustCompile("cannot unmarshal (\\S+)( `[^`]*`)? into \\S+")
+	unknownField = regexp.MustCompile(`(?s)field (.*) not found in type worldfile\.(\S+)`)
+	wrongType    = regexp.MustCompile("(?s)cannot unmarshal .*?( `.*`)? into \\S+$")
 )
 
 // readable takes the Go types out of the YAML library's messages.
@@ -64,7 +64,7 @@ func readable(err error) error {
 	var list []error
 	for _, message := range typed.Errors {
 		message = unknownField.ReplaceAllString(message, `unknown key "$1" in a $2`)
-		message = wrongType.ReplaceAllString(message, "a value$2 of this kind does not fit here")
+		message = wrongType.ReplaceAllString(message, "a value$1 of this kind does not fit here")
 		list = append(list, errors.New(message))
 	}
 	return errors.Join(list...)
