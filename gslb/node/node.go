@@ -30,6 +30,9 @@ type Config struct {
 	// Folder keeps maps over restarts; nil keeps nothing.
 	Folder *keep.Folder
 	Log    *slog.Logger
+	// Prepare is called with every accepted map and its generation before it is served, so that the DNS engine builds what
+	// it needs aside; nil is fine.
+	Prepare func(*plan.Compiled, uint64)
 }
 
 // Node serves maps to a DNS engine through its Store.
@@ -106,6 +109,12 @@ func (n *Node) propose(ctx context.Context, p Proposal) error {
 		Proposal: p,
 		plan:     plan.Compile(next, p.Head.Digest, n.config.Geo, served.Plan),
 		done:     make(chan error, 1),
+	}
+	if err := rehearse(ready.plan); err != nil {
+		return err
+	}
+	if n.config.Prepare != nil {
+		n.config.Prepare(ready.plan, p.Head.Generation)
 	}
 	select {
 	case n.compiled <- ready:

@@ -98,6 +98,7 @@ var reasons = []struct {
 	{plan.ErrSignature, "signature"},
 	{plan.ErrEmptied, "emptied"},
 	{plan.ErrVelocity, "velocity"},
+	{ErrRehearsal, "rehearsal"},
 	{ErrOvertaken, "overtaken"},
 }
 

@@ -130,7 +130,8 @@ func (d *decider) answer(out Decision) Decision {
 		out.ScopeBits = d.unit.Bits()
 	}
 	out.Endpoint = endpoint
-	out.Addresses = d.live.Endpoints[endpoint].Addresses(d.family, d.class.Line, out.Reason == AllUnhealthy)
+	chosen := &d.live.Endpoints[endpoint]
+	out.Addresses = chosen.Addresses(d.family, d.class.Line, !chosen.Has(d.family))
 	return out
 }
 

@@ -1,11 +1,14 @@
 package tidegate
 
 import (
+	"sync/atomic"
+
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"tidegate.dev/tidegate/gslb/node"
 	"tidegate.dev/tidegate/gslb/plan"
 )
 
@@ -17,6 +20,54 @@ var answersTotal = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name:      "answers_total",
 	Help:      "Answers given, by zone, response code and the rule that decided.",
 }, []string{"zone", "rcode", "reason"})
+
+// nodeCollector tells what the node behind the plugin serves and refuses. One is registered per process; after a reload
+// it speaks for the new node.
+type nodeCollector struct {
+	node atomic.Pointer[node.Node]
+}
+
+var (
+	generationDesc = prometheus.NewDesc(metricName("map_generation"), "Generation of the map that is served; 0 before the first.", nil, nil)
+	servedDesc     = prometheus.NewDesc(metricName("map_served_timestamp_seconds"), "When the map that is served was swapped in.", nil, nil)
+	downDesc       = prometheus.NewDesc(metricName("addresses_down"), "Addresses that the probes of this name server call down.", nil, nil)
+	refusedDesc    = prometheus.NewDesc(metricName("maps_refused_total"), "Maps and world files that were refused, by reason.", []string{"reason"}, nil)
+)
+
+func metricName(name string) string {
+	return prometheus.BuildFQName(plugin.Namespace, pluginName, name)
+}
+
+// observed is the collector of this process.
+var observed = func() *nodeCollector {
+	c := &nodeCollector{}
+	prometheus.MustRegister(c)
+	return c
+}()
+
+// Describe implements prometheus.Collector.
+func (c *nodeCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{generationDesc, servedDesc, downDesc, refusedDesc} {
+		ch <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *nodeCollector) Collect(ch chan<- prometheus.Metric) {
+	n := c.node.Load()
+	if n == nil {
+		return
+	}
+	s := n.Status()
+	ch <- prometheus.MustNewConstMetric(generationDesc, prometheus.GaugeValue, float64(s.Generation))
+	ch <- prometheus.MustNewConstMetric(downDesc, prometheus.GaugeValue, float64(len(s.Down)))
+	if !s.ServedSince.IsZero() {
+		ch <- prometheus.MustNewConstMetric(servedDesc, prometheus.GaugeValue, float64(s.ServedSince.UnixMilli())/1000)
+	}
+	for _, reason := range node.RefusedReasons() {
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(s.Refused[reason]), reason)
+	}
+}
 
 func countAnswer(zone *plan.Zone, rcode int, reason string) {
 	name := ""

@@ -211,10 +211,10 @@ func draw(name gslb.Name, e *plan.Endpoint, unit netip.Prefix) (cost, weight flo
 	return (64 - math.Log2(float64(z)+1)) / weight, weight
 }
 
-// addresses are those of the client's line, else those of no line, else all.
+// addresses are those of the client's line, else those of no line, else all. Dead ones are used only where none is alive.
 func (r *reference) addresses(s *plan.Service, f plan.Family, e *plan.Endpoint, line gslb.Line, evenDown bool) []netip.Addr {
 	from := r.alive(s, e, f)
-	if evenDown {
+	if evenDown && len(from) == 0 {
 		from = ofFamily(e.Addresses, f)
 	}
 	for _, wanted := range []gslb.Line{line, gslb.NoLine} {

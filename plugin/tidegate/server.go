@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/geodata"
@@ -30,7 +31,11 @@ type server struct {
 	wait        sync.WaitGroup
 }
 
-func newServer(s settings, log *slog.Logger) (*server, error) {
+// adminRetry is how long to wait for an admin socket that is in use.
+const adminRetry = time.Second
+
+// newServer makes what a block says. Prepare is called with every map before it is served; nil is fine.
+func newServer(s settings, log *slog.Logger, prepare func(*plan.Compiled, uint64)) (*server, error) {
 	out := &server{settings: s, log: log}
 	if s.world != "" {
 		world, err := node.LoadWorld(s.world)
@@ -50,7 +55,7 @@ func newServer(s settings, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := node.Config{Geo: plan.NewGeo(table), Log: log}
+	config := node.Config{Geo: plan.NewGeo(table), Log: log, Prepare: prepare}
 	if s.dataFolder != "" {
 		folder, err := keep.Open(s.dataFolder)
 		if err != nil {
@@ -72,17 +77,14 @@ func openGeo(s settings) (*geodata.Table, error) {
 // start runs the node and its sources. It returns once the world file, if there is one, is served.
 func (s *server) start(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
+	observed.node.Store(s.node)
 	s.run(func() {
 		if err := s.node.Run(ctx); err != nil {
 			s.log.Error("the node stopped", "why", err)
 		}
 	})
 	if s.settings.admin != "" {
-		s.run(func() {
-			if err := admin.Serve(ctx, s.settings.admin, s.node.AdminHandler()); err != nil {
-				s.log.Error("no admin API", "why", err)
-			}
-		})
+		s.run(func() { s.serveAdmin(ctx) })
 	}
 	if s.world != nil {
 		if err := s.node.ProposeWorld(ctx, s.world); err != nil {
@@ -92,6 +94,22 @@ func (s *server) start(ctx context.Context) error {
 		return nil
 	}
 	return s.startBus(ctx)
+}
+
+// serveAdmin serves the admin API, and tries again where it can't: when CoreDNS reloads, the new instance starts while the
+// old one still has the socket.
+func (s *server) serveAdmin(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := admin.Serve(ctx, s.settings.admin, s.node.AdminHandler())
+		if err == nil {
+			return
+		}
+		s.log.Warn("no admin API yet", "why", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(adminRetry):
+		}
+	}
 }
 
 // startBus serves what is kept on disk at once, and follows the bus from then on. It does not wait for the bus.

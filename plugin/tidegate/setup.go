@@ -31,11 +31,12 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
-	server, err := newServer(s, slog.New(clogHandler{}))
+	handler := &Handler{}
+	server, err := newServer(s, slog.New(clogHandler{}), handler.zones.prepare)
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
-	handler := &Handler{store: server.node.Store()}
+	handler.store = server.node.Store()
 	c.OnStartup(func() error { return server.start(context.Background()) })
 	c.OnShutdown(server.stop)
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {

@@ -128,10 +128,9 @@ func soaOf(zone *plan.Zone, generation uint64) *dns.SOA {
 	}
 }
 
-// zoneCache holds the static zones of the plan that is served. A query of a newer snapshot replaces it; two at once do
-// the same work twice, and neither waits.
+// zoneCache holds the static zones of the plan that is served, and of the one that is about to be.
 type zoneCache struct {
-	current atomic.Pointer[builtZones]
+	current, next atomic.Pointer[builtZones]
 }
 
 type builtZones struct {
@@ -139,29 +138,40 @@ type builtZones struct {
 	zones map[*plan.Zone]*staticZone
 }
 
+// prepare builds the zones of a plan before it is served, so that no query waits for them.
+func (c *zoneCache) prepare(compiled *plan.Compiled, generation uint64) {
+	c.next.Store(buildZones(compiled, generation))
+}
+
+// get returns a zone of the snapshot that a query is answered from. Queries of the old and the new snapshot overlap for a
+// moment; both find theirs.
 func (c *zoneCache) get(snapshot *world.Snapshot, zone *plan.Zone) *staticZone {
 	built := c.current.Load()
 	if built == nil || built.plan != snapshot.Plan {
-		built = buildZones(snapshot)
+		next := c.next.Load()
+		if next == nil || next.plan != snapshot.Plan {
+			next = buildZones(snapshot.Plan, snapshot.Generation)
+		}
+		built = next
 		c.current.Store(built)
 	}
 	return built.zones[zone]
 }
 
-func buildZones(snapshot *world.Snapshot) *builtZones {
-	built := &builtZones{plan: snapshot.Plan, zones: map[*plan.Zone]*staticZone{}}
-	for i := range snapshot.Plan.Map.Zones {
-		zone := &snapshot.Plan.Map.Zones[i]
-		static, err := newStaticZone(zone, snapshot.Generation)
+func buildZones(compiled *plan.Compiled, generation uint64) *builtZones {
+	built := &builtZones{plan: compiled, zones: map[*plan.Zone]*staticZone{}}
+	for i := range compiled.Map.Zones {
+		zone := &compiled.Map.Zones[i]
+		static, err := newStaticZone(zone, generation)
 		if err != nil {
 			// The records were read once before; without them the zone still has its SOA and NS.
 			log.Errorf("%v: the zone is served without its static records", err)
 			bare := plan.Zone{Name: zone.Name, Nameservers: zone.Nameservers}
-			static, _ = newStaticZone(&bare, snapshot.Generation)
+			static, _ = newStaticZone(&bare, generation)
 		}
 		built.zones[zone] = static
 	}
-	markSteered(built, snapshot.Plan)
+	markSteered(built, compiled)
 	return built
 }
 

@@ -84,14 +84,14 @@ func (c *ca) pool() *x509.CertPool {
 
 // issue makes a server's certificate. The chain that the server sends ends with the authority's, by whose hash those
 // who enrol find it.
-func (c *ca) issue(hosts []string, now time.Time) (*tls.Certificate, error) {
+func (c *ca) issue(hosts []string, now time.Time, usage ...x509.ExtKeyUsage) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template := certificate("tidegate hub", now, serverLifetime)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.ExtKeyUsage = usage
 	setHosts(template, hosts)
 	der, err := x509.CreateCertificate(rand.Reader, template, c.cert, key.Public(), c.key)
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *served) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if s.current != nil && now.Before(s.current.Leaf.NotAfter.Add(-serverLifetime/2)) {
 		return s.current, nil
 	}
-	fresh, err := s.ca.issue(s.hosts, now)
+	fresh, err := s.ca.issue(s.hosts, now, x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		return nil, err
 	}
