@@ -21,7 +21,7 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 		family = plan.IPv6
 	case dns.TypeANY:
 		// RFC 8482 section 4.2: "the HINFO RDATA's CPU field SHOULD be set to 'RFC8482'".
-		a.reason = "any"
+		a.reason = byANY
 		m.Answer = append(m.Answer, a.hinfo(name, a.snapshot.Plan.Services[index].Spec.TTL))
 		return 0
 	default:
@@ -29,7 +29,7 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 		return 0
 	}
 	d := steer.Decide(a.snapshot, steer.Query{Service: index, Family: family, Client: a.client.subnet})
-	a.reason = d.Reason.String()
+	a.reason = answerReason(d.Reason)
 	switch d.Outcome {
 	case steer.NoFamily:
 		a.noData(m)
@@ -86,8 +86,8 @@ func (a *answerer) lookupStatic(m *dns.Msg, name gslb.Name) (next gslb.Name, mor
 		return "", false
 	}
 	if a.request.QType() == dns.TypeANY && result == found {
-		a.reason = "any"
-		m.Answer = append(m.Answer, a.hinfo(name, negativeTTL))
+		a.reason = byANY
+		m.Answer = append(m.Answer, a.any(name, answer)...)
 		return "", false
 	}
 	m.Answer = append(m.Answer, answer...)
@@ -115,6 +115,20 @@ func aliases(records []dns.RR, name gslb.Name) bool {
 	return slices.ContainsFunc(records, func(rr dns.RR) bool {
 		return rr.Header().Rrtype == dns.TypeCNAME && dns.CanonicalName(rr.Header().Name) == string(name)
 	})
+}
+
+// any answers ANY at a static name. RFC 8482 section 4.2 synthesizes HINFO only where "there is no CNAME present at the
+// owner name"; a CNAME is what ANY matches, so it is given and not followed (RFC 1034 section 3.6.2).
+func (a *answerer) any(name gslb.Name, answer []dns.RR) []dns.RR {
+	if len(answer) > 0 {
+		switch answer[0].Header().Rrtype {
+		case dns.TypeCNAME:
+			return answer[:1]
+		case dns.TypeDNAME:
+			return answer[:min(2, len(answer))] // with the CNAME that it makes
+		}
+	}
+	return []dns.RR{a.hinfo(name, negativeTTL)}
 }
 
 // danglingTarget is the target of the answer's last CNAME, if nothing follows it.

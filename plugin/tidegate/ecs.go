@@ -30,9 +30,9 @@ func clientOf(r *request.Request) (c client, ok bool) {
 		return client{}, false
 	}
 	c.subnet = gslb.ClientSubnet{Prefix: gslb.Unit(remote)}
-	opt := r.Req.IsEdns0()
-	if opt == nil {
-		return c, true
+	opt, ok := optOf(r.Req)
+	if opt == nil || !ok {
+		return c, ok
 	}
 	for _, o := range opt.Option {
 		subnet, isSubnet := o.(*dns.EDNS0_SUBNET)
@@ -52,6 +52,23 @@ func clientOf(r *request.Request) (c client, ok bool) {
 		}
 	}
 	return c, true
+}
+
+// optOf returns the query's OPT record. RFC 6891 section 6.1.1: "If a query message with more than one OPT RR is
+// received, a FORMERR (RCODE=1) MUST be returned", and its owner name "MUST be 0 (root domain)".
+func optOf(query *dns.Msg) (opt *dns.OPT, ok bool) {
+	for _, rr := range query.Extra {
+		if rr.Header().Rrtype != dns.TypeOPT {
+			continue
+		}
+		if opt != nil || rr.Header().Name != "." {
+			return nil, false
+		}
+		if opt, ok = rr.(*dns.OPT); !ok {
+			return nil, false
+		}
+	}
+	return opt, true
 }
 
 // prefixOf reads the option's network. RFC 7871 section 6: "SCOPE PREFIX-LENGTH [...] MUST be set to 0" in queries,
@@ -95,7 +112,7 @@ func (a *answerer) setEDNS(m *dns.Msg, scope int, ede *dns.EDNS0_EDE) {
 		return
 	}
 	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
-	opt.SetUDPSize(asked.UDPSize())
+	opt.SetUDPSize(maxUDPOctets)
 	if asked.Do() {
 		opt.SetDo()
 	}
@@ -111,4 +128,21 @@ func (a *answerer) setEDNS(m *dns.Msg, scope int, ede *dns.EDNS0_EDE) {
 		opt.Option = append(opt.Option, ede)
 	}
 	m.Extra = append(m.Extra, opt)
+}
+
+// maxUDPOctets is the largest UDP payload that is sent, and the one that is advertised: it fits every path without
+// fragments (RFC 9715).
+const maxUDPOctets = 1232
+
+// fit cuts the answer to what the client and the path take. CoreDNS' writer copies the advertised size from the query;
+// RFC 6891 section 6.2.3 wants the sender's own, so the query's is replaced once it was heeded.
+func (a *answerer) fit(m *dns.Msg) {
+	asked := a.request.Req.IsEdns0()
+	if asked == nil {
+		return
+	}
+	if a.request.Proto() == "udp" {
+		m.Truncate(int(min(max(asked.UDPSize(), dns.MinMsgSize), maxUDPOctets)))
+	}
+	asked.SetUDPSize(maxUDPOctets)
 }

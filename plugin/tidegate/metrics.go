@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"tidegate.dev/tidegate/gslb/node"
-	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/steer"
 )
 
 // Metrics have bounded labels: a zone that is served, a response code, a reason of the code. Never a queried name, a
@@ -69,10 +69,43 @@ func (c *nodeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func countAnswer(zone *plan.Zone, rcode int, reason string) {
-	name := ""
-	if zone != nil {
-		name = string(zone.Name)
+// answerReason says what decided an answer: one of steer's reasons, or one of these.
+type answerReason uint8
+
+const (
+	byStatic answerReason = iota + answerReason(steer.NoEndpoint) + 1
+	byANY
+	byRefusal
+	answerReasons
+)
+
+func (r answerReason) String() string {
+	if r < byStatic {
+		return steer.Reason(r).String()
 	}
-	answersTotal.WithLabelValues(name, dns.RcodeToString[rcode], reason).Inc()
+	return [...]string{"static", "any", "refused"}[r-byStatic]
+}
+
+// rcodes is more than the largest response code that the plugin gives.
+const rcodes = dns.RcodeRefused + 1
+
+// answerCounters are the counters of one zone. Each is looked up, under the vector's lock, at its first answer only: the
+// query path takes no lock.
+type answerCounters struct {
+	zone     string
+	counters [answerReasons][rcodes]atomic.Pointer[prometheus.Counter]
+}
+
+// outside counts the answers for names in none of the zones.
+var outside answerCounters
+
+func (c *answerCounters) count(rcode int, reason answerReason) {
+	slot := &c.counters[reason][rcode]
+	counter := slot.Load()
+	if counter == nil {
+		fresh := answersTotal.WithLabelValues(c.zone, dns.RcodeToString[rcode], reason.String())
+		counter = &fresh
+		slot.Store(counter)
+	}
+	(*counter).Inc()
 }

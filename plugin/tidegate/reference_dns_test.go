@@ -73,6 +73,8 @@ func (r *reference) resolve(name string, q query, chain []string, m message) []m
 	}
 	owned := r.recordsAt(name, zone)
 	switch {
+	case q.qtype == dns.TypeANY && cnameOf(owned) != "":
+		m.answers = append(m.answers, ofType(owned, dns.TypeCNAME)...)
 	case q.qtype == dns.TypeANY && (len(owned) > 0 || r.serviceOf(name) != nil):
 		m.answers = append(m.answers, fmt.Sprintf("%s %d IN HINFO \"RFC8482\" \"\"", name, r.anyTTL(name)))
 	case q.qtype != dns.TypeCNAME && cnameOf(owned) != "":

@@ -123,6 +123,34 @@ func truncation(t *testing.T, udp, tcp string) {
 	}
 }
 
+// RFC 6891 section 6.2.3: the payload size "MUST be the size of the sender's own"; ours never makes fragments.
+func TestPayloadSize(t *testing.T) {
+	folder := exampleFolder(t)
+	udp, _ := startServer(t, "world "+filepath.Join(folder, "world.yaml"))
+	for asked, largest := range map[uint16]int{100: dns.MinMsgSize, 512: dns.MinMsgSize, 1000: 1000, 4096: maxUDPOctets} {
+		m := new(dns.Msg).SetQuestion("big.edge.example.", dns.TypeTXT)
+		m.SetEdns0(asked, false)
+		reply, _, err := (&dns.Client{Net: "udp", UDPSize: dns.MaxMsgSize}).Exchange(m, udp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply.Compress = true
+		if got := reply.IsEdns0().UDPSize(); reply.Len() > largest || !reply.Truncated || got != maxUDPOctets {
+			t.Errorf("asked with %d: %d octets, truncated %v, advertises %d", asked, reply.Len(), reply.Truncated, got)
+		}
+	}
+}
+
+// RFC 6891 section 6.1.1: "If a query message with more than one OPT RR is received, a FORMERR (RCODE=1) MUST be
+// returned."
+func TestTwoOPTRecords(t *testing.T) {
+	m := query{name: chat, qtype: dns.TypeA, ecs: "84.128.0.0/24"}.message()
+	m.Extra = append(m.Extra, dns.Copy(m.IsEdns0()))
+	if reply := exchange(t, exampleHandler(t), &recorder{remote: remoteAddr("198.51.100.1")}, m); reply.Rcode != dns.RcodeFormatError || len(reply.Answer) > 0 {
+		t.Errorf("got %v", reply)
+	}
+}
+
 // A changed file is swapped in while the server answers.
 func changedWorld(t *testing.T, folder, udp string) {
 	replaceIn(t, filepath.Join(folder, "world.yaml"), "192.0.2.30", "192.0.2.77")

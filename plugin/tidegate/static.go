@@ -30,7 +30,8 @@ const (
 
 // staticZone answers for what is not steered: it wraps the zone engine of CoreDNS' file plugin.
 type staticZone struct {
-	zone *file.Zone
+	zone     *file.Zone
+	counters answerCounters
 }
 
 // result is how a static lookup ended.
@@ -111,7 +112,7 @@ func newStaticZone(zone *plan.Zone, generation uint64) (*staticZone, error) {
 			z.NS = append(z.NS, &dns.NS{Hdr: header, Ns: string(ns)})
 		}
 	}
-	out := &staticZone{zone: z}
+	out := &staticZone{zone: z, counters: answerCounters{zone: string(zone.Name)}}
 	return out, out.present(zone.Name)
 }
 
@@ -128,9 +129,10 @@ func soaOf(zone *plan.Zone, generation uint64) *dns.SOA {
 	}
 }
 
-// zoneCache holds the static zones of the plan that is served, and of the one that is about to be.
+// zoneCache holds the static zones of the plan that is served, of the next one, and of the one before: queries of two
+// snapshots overlap for a moment, and each finds its own.
 type zoneCache struct {
-	current, next atomic.Pointer[builtZones]
+	current, next, last atomic.Pointer[builtZones]
 }
 
 type builtZones struct {
@@ -143,18 +145,20 @@ func (c *zoneCache) prepare(compiled *plan.Compiled, generation uint64) {
 	c.next.Store(buildZones(compiled, generation))
 }
 
-// get returns a zone of the snapshot that a query is answered from. Queries of the old and the new snapshot overlap for a
-// moment; both find theirs.
+// get returns a zone of the snapshot that a query is answered from.
 func (c *zoneCache) get(snapshot *world.Snapshot, zone *plan.Zone) *staticZone {
-	built := c.current.Load()
-	if built == nil || built.plan != snapshot.Plan {
-		next := c.next.Load()
-		if next == nil || next.plan != snapshot.Plan {
-			next = buildZones(snapshot.Plan, snapshot.Generation)
+	for _, place := range [...]*atomic.Pointer[builtZones]{&c.current, &c.next, &c.last} {
+		built := place.Load()
+		if built == nil || built.plan != snapshot.Plan {
+			continue
 		}
-		built = next
-		c.current.Store(built)
+		if place == &c.next {
+			c.last.Store(c.current.Swap(built))
+		}
+		return built.zones[zone]
 	}
+	built := buildZones(snapshot.Plan, snapshot.Generation) // nobody prepared it
+	c.last.Store(c.current.Swap(built))
 	return built.zones[zone]
 }
 

@@ -38,7 +38,12 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeNotImplemented, nil
 	}
 	message := a.answer(&h.zones)
-	countAnswer(a.zone, message.Rcode, a.reason)
+	a.fit(message)
+	counters := &outside
+	if a.static != nil {
+		counters = &a.static.counters
+	}
+	counters.count(message.Rcode, a.reason)
 	if err := w.WriteMsg(message); err != nil {
 		return dns.RcodeServerFailure, err
 	}
@@ -53,15 +58,21 @@ type answerer struct {
 	client   client
 	zone     *plan.Zone
 	static   *staticZone
-	reason   string // for the counters: the decision's reason, or what else answered
+	reason   answerReason
 }
 
 func (a *answerer) answer(zones *zoneCache) *dns.Msg {
 	m := new(dns.Msg).SetReply(a.request.Req)
 	m.Authoritative = true
-	a.reason = "static"
+	a.reason = byStatic
 	var ok bool
 	if a.client, ok = clientOf(&a.request); !ok {
+		return a.refuse(m, dns.RcodeFormatError, nil)
+	}
+	switch a.request.QType() {
+	case dns.TypeAXFR, dns.TypeIXFR:
+		return a.refuse(m, dns.RcodeRefused, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeProhibited})
+	case dns.TypeOPT: // a pseudo-type: RFC 6891 section 6.1.1 knows it in the additional section only
 		return a.refuse(m, dns.RcodeFormatError, nil)
 	}
 	if a.snapshot.Plan == nil {
@@ -82,7 +93,7 @@ func (a *answerer) answer(zones *zoneCache) *dns.Msg {
 func (a *answerer) refuse(m *dns.Msg, rcode int, ede *dns.EDNS0_EDE) *dns.Msg {
 	m.Authoritative = false
 	m.Rcode = rcode
-	a.reason = "refused"
+	a.reason = byRefusal
 	a.setEDNS(m, 0, ede)
 	return m
 }
