@@ -112,7 +112,7 @@ func (a *answerer) setEDNS(m *dns.Msg, scope int, ede *dns.EDNS0_EDE) {
 		return
 	}
 	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
-	opt.SetUDPSize(maxUDPOctets)
+	opt.SetUDPSize(asked.UDPSize())
 	if asked.Do() {
 		opt.SetDo()
 	}
@@ -130,19 +130,13 @@ func (a *answerer) setEDNS(m *dns.Msg, scope int, ede *dns.EDNS0_EDE) {
 	m.Extra = append(m.Extra, opt)
 }
 
-// maxUDPOctets is the largest UDP payload that is sent, and the one that is advertised: it fits every path without
-// fragments (RFC 9715).
+// maxUDPOctets is the largest UDP payload that is sent or advertised: it fits every path without fragments (RFC 9715).
 const maxUDPOctets = 1232
 
-// fit cuts the answer to what the client and the path take. CoreDNS' writer copies the advertised size from the query;
-// RFC 6891 section 6.2.3 wants the sender's own, so the query's is replaced once it was heeded.
-func (a *answerer) fit(m *dns.Msg) {
-	asked := a.request.Req.IsEdns0()
-	if asked == nil {
-		return
+// boundSize holds the query's payload size between 512 (RFC 6891 section 6.2.3) and ours. CoreDNS' writer cuts the answer
+// to it, and advertises it: never more than we take.
+func boundSize(query *dns.Msg) {
+	if opt := query.IsEdns0(); opt != nil {
+		opt.SetUDPSize(min(max(opt.UDPSize(), dns.MinMsgSize), maxUDPOctets))
 	}
-	if a.request.Proto() == "udp" {
-		m.Truncate(int(min(max(asked.UDPSize(), dns.MinMsgSize), maxUDPOctets)))
-	}
-	asked.SetUDPSize(maxUDPOctets)
 }

@@ -37,8 +37,8 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if r.Opcode != dns.OpcodeQuery {
 		return dns.RcodeNotImplemented, nil
 	}
+	boundSize(r)
 	message := a.answer(&h.zones)
-	a.fit(message)
 	counters := &outside
 	if a.static != nil {
 		counters = &a.static.counters
