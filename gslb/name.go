@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // SiteID names a site: one serving location. It is a DNS label ("fra").
@@ -54,8 +55,11 @@ func CheckLabel(label string) error {
 	if label[0] == '-' || label[len(label)-1] == '-' {
 		return fmt.Errorf("%w: label %q begins or ends with a hyphen", ErrName, label)
 	}
-	for _, c := range []byte(label) {
-		if !isLabelByte(c) {
+	for _, c := range label {
+		if c > unicode.MaxASCII {
+			return fmt.Errorf("%w: character %q: write the name in its xn-- form", ErrName, c)
+		}
+		if !isLabelByte(byte(c)) {
 			return fmt.Errorf("%w: character %q", ErrName, c)
 		}
 	}

@@ -76,6 +76,12 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 	if s.GeoWanted != "" {
 		fmt.Fprintf(w, "            the map was planned with %s\n", s.GeoWanted)
 	}
+	if s.GeoTrouble != "" {
+		fmt.Fprintf(w, "            %s\n", s.GeoTrouble)
+	}
+	for _, name := range s.Names {
+		fmt.Fprintf(w, "name        %s\n", name)
+	}
 	for _, d := range s.Down {
 		fmt.Fprintf(w, "down        %s %s for %v\n", d.Service, d.Address, now.Sub(d.Since).Round(time.Second))
 	}

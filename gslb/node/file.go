@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -64,6 +65,15 @@ func stamp(path string) string {
 	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 }
 
+// now is the same files as they are at this moment.
+func (s stamps) now() stamps {
+	now := stamps{}
+	for path := range s {
+		now[path] = stamp(path)
+	}
+	return now
+}
+
 // ProposeWorld proposes a map from a file as the next generation, unless it is the one that is served.
 func (n *Node) ProposeWorld(ctx context.Context, m *plan.Map) error {
 	data, err := m.Encode()
@@ -80,22 +90,19 @@ func (n *Node) ProposeWorld(ctx context.Context, m *plan.Map) error {
 	return n.Propose(ctx, Proposal{Head: head, Data: data, Trusted: true})
 }
 
-// FollowWorld proposes the world file again whenever it, or a zone file, changes. A file with an error is counted and
-// passed over. It returns when ctx ends.
+// FollowWorld proposes the world file again whenever it, or a zone file, has changed and then rested for one look: a
+// file that is still being written is not read. A file with an error is counted and passed over. It returns when ctx
+// ends.
 func (n *Node) FollowWorld(ctx context.Context, path string) {
 	ticker := time.NewTicker(filePoll)
 	defer ticker.Stop()
 	files := stamps{path: ""} // the first look always reads
+	resting := files.now()
 	for {
-		if files.changed() {
-			var m *plan.Map
-			var err error
-			m, files, err = loadWorld(path)
-			if err != nil {
-				n.Refused(err)
-			} else if err := n.ProposeWorld(ctx, m); err != nil {
-				n.config.Log.Warn("the changed world is not served", "file", path, "why", err)
-			}
+		if now := files.now(); files.changed() && maps.Equal(now, resting) {
+			files = n.readWorld(ctx, path)
+		} else {
+			resting = now
 		}
 		select {
 		case <-ctx.Done():
@@ -103,4 +110,15 @@ func (n *Node) FollowWorld(ctx context.Context, path string) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// readWorld reads and proposes the world, and returns the stamps of all files that it came from.
+func (n *Node) readWorld(ctx context.Context, path string) stamps {
+	m, files, err := loadWorld(path)
+	if err != nil {
+		n.Refused(err)
+	} else if err := n.ProposeWorld(ctx, m); err != nil {
+		n.config.Log.Warn("the changed world is not served", "file", path, "why", err)
+	}
+	return files
 }

@@ -27,6 +27,8 @@ const swapInterval = time.Second
 // Config is what a node needs.
 type Config struct {
 	Geo *plan.Geo
+	// GeoTrouble is why Geo is not the table that the operator asked for; it stands in the status.
+	GeoTrouble string
 	// Folder keeps maps over restarts; nil keeps nothing.
 	Folder *keep.Folder
 	Log    *slog.Logger
@@ -192,6 +194,8 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 	if p.Head.Generation <= l.node.store.Load().Generation {
 		return fmt.Errorf("%w: %d", ErrOvertaken, p.Head.Generation)
 	}
+	gone := l.node.store.Load().Gone(p.plan)
+	l.node.config.Log.Info("a map is served", "generation", p.Head.Generation, "services", len(p.plan.Services), "gone", gone)
 	l.builder.SetPlan(p.Head.Generation, p.plan)
 	for target := range l.down {
 		l.builder.SetDown(target, true)

@@ -23,17 +23,24 @@ type Status struct {
 	GeoDigest  string      `json:"geoDigest"`
 	// GeoWanted is the digest of another geo table that the map was planned with; empty if it is the node's own.
 	GeoWanted string `json:"geoWanted,omitempty"`
+	// GeoTrouble is why the operator's own databases are not used.
+	GeoTrouble string `json:"geoTrouble,omitempty"`
 	// ServedSince is when the map was swapped in; zero before the first.
 	ServedSince time.Time `json:"servedSince,omitzero"`
 	// FromDisk says that the map was read back from disk and no source has confirmed it yet.
-	FromDisk bool   `json:"fromDisk,omitempty"`
-	Sites    int    `json:"sites"`
-	Services int    `json:"services"`
-	Down     []Down `json:"down,omitempty"`
+	FromDisk bool `json:"fromDisk,omitempty"`
+	Sites    int  `json:"sites"`
+	Services int  `json:"services"`
+	// Names are the steered names, at most StatusNames of them.
+	Names []gslb.Name `json:"names,omitempty"`
+	Down  []Down      `json:"down,omitempty"`
 	// Refused counts the proposals that the guards refused, by reason.
 	Refused     map[string]uint64 `json:"refused,omitempty"`
 	LastRefused string            `json:"lastRefused,omitempty"`
 }
+
+// StatusNames bounds how many names a status lists.
+const StatusNames = 10_000
 
 // Down is an address that the node's own probes call down.
 type Down struct {
@@ -129,11 +136,12 @@ func (n *Node) Status() Status {
 	defer s.mu.Unlock()
 	out := Status{
 		Daemon: "nameserver", Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
-		ServedSince: s.servedSince, FromDisk: s.fromDisk,
+		GeoTrouble: n.config.GeoTrouble, ServedSince: s.servedSince, FromDisk: s.fromDisk,
 		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused,
 	}
 	if snapshot.Plan != nil {
 		out.MapDigest = snapshot.Plan.Digest
+		out.Names = namesOf(snapshot.Plan.Map)
 		out.Sites, out.Services = len(snapshot.Plan.Map.Sites), len(snapshot.Plan.Map.Services)
 	}
 	if s.head.GeoDigest != "" && s.head.GeoDigest != out.GeoDigest {
@@ -202,4 +210,15 @@ func (l *loop) saveDown() {
 	if err := l.node.config.Folder.SaveHealth(kept); err != nil {
 		l.node.config.Log.Error("health could not be kept on disk", "why", err)
 	}
+}
+
+// namesOf lists the steered names of a map, as many as a status takes.
+func namesOf(m *plan.Map) (names []gslb.Name) {
+	for i := range m.Services {
+		names = append(append(names, m.Services[i].Name), m.Services[i].Aliases...)
+		if len(names) >= StatusNames {
+			return names[:StatusNames]
+		}
+	}
+	return names
 }

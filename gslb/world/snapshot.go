@@ -27,6 +27,21 @@ type Snapshot struct {
 // Service returns the live state of a service by its index in the plan.
 func (s *Snapshot) Service(index int) *Service { return s.services[index] }
 
+// Gone lists the names that are served now and that next does not have.
+func (s *Snapshot) Gone(next *plan.Compiled) (names []gslb.Name) {
+	if s.Plan == nil {
+		return nil
+	}
+	for _, service := range s.Plan.Map.Services {
+		for _, name := range append([]gslb.Name{service.Name}, service.Aliases...) {
+			if _, kept := next.Service(name); !kept {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // Service is the live state of one service, parallel to its compiled endpoints.
 type Service struct {
 	Endpoints []Endpoint

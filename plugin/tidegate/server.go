@@ -51,11 +51,11 @@ func newServer(s settings, log *slog.Logger, prepare func(*plan.Compiled, uint64
 		}
 		out.credentials = credentials
 	}
-	table, err := openGeo(s)
+	table, trouble, err := openGeo(s, log)
 	if err != nil {
 		return nil, err
 	}
-	config := node.Config{Geo: plan.NewGeo(table), Log: log, Prepare: prepare}
+	config := node.Config{Geo: plan.NewGeo(table), GeoTrouble: trouble, Log: log, Prepare: prepare}
 	if s.dataFolder != "" {
 		folder, err := keep.Open(s.dataFolder)
 		if err != nil {
@@ -67,11 +67,18 @@ func newServer(s settings, log *slog.Logger, prepare func(*plan.Compiled, uint64
 	return out, nil
 }
 
-func openGeo(s settings) (*geodata.Table, error) {
-	if len(s.geoFiles) == 0 {
-		return embedded.Open()
+// openGeo opens the operator's databases. One that can't be read must not keep a name server from its names: the embedded
+// table then serves, and trouble says why, in the log and in the status.
+func openGeo(s settings, log *slog.Logger) (table *geodata.Table, trouble string, err error) {
+	if len(s.geoFiles) > 0 {
+		if table, err = mmdb.Load(s.geoFiles...); err == nil {
+			return table, "", nil
+		}
+		trouble = err.Error()
+		log.Error("the geo databases are not used, the embedded table serves: mend the files and restart", "why", err)
 	}
-	return mmdb.Load(s.geoFiles...)
+	table, err = embedded.Open()
+	return table, trouble, err
 }
 
 // start runs the node and its sources. It returns once the world file, if there is one, is served.

@@ -46,6 +46,10 @@ func Parse(data []byte, readFile func(path string) ([]byte, error)) (*plan.Map, 
 	if err := m.Validate(); err != nil {
 		return nil, withLines(&root, err)
 	}
+	if _, at := childOf(documentOf(&root), "services"); at == 0 {
+		// A file that was cut off must not empty every name.
+		return nil, errors.New("services: missing: a world without any is written services: []")
+	}
 	m.Canonical()
 	return m, nil
 }
@@ -59,11 +63,15 @@ var (
 func readable(err error) error {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) {
-		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		message := strings.TrimPrefix(err.Error(), "yaml: ")
+		if !strings.HasPrefix(message, "line ") {
+			message = "line 1: " + message // the library leaves the first line out
+		}
+		return errors.New(message)
 	}
 	var list []error
 	for _, message := range typed.Errors {
-		message = unknownField.ReplaceAllString(message, `unknown key "$1" in a $2`)
+		message = unknownField.ReplaceAllString(message, `unknown key "$1" in $2`)
 		message = wrongType.ReplaceAllString(message, "a value$1 of this kind does not fit here")
 		list = append(list, errors.New(message))
 	}
@@ -84,12 +92,17 @@ func withLines(root *yaml.Node, err error) error {
 
 var pathStep = regexp.MustCompile(`[^.\[\]]+`)
 
+// documentOf is the document's own node, below the file's.
+func documentOf(root *yaml.Node) *yaml.Node {
+	if root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
+		return root.Content[0]
+	}
+	return root
+}
+
 // lineOf walks a path such as services[3].ttl as far as the file has it.
 func lineOf(root *yaml.Node, path string) int {
-	node := root
-	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
-		node = node.Content[0]
-	}
+	node := documentOf(root)
 	line := max(node.Line, 1)
 	for _, step := range pathStep.FindAllString(path, -1) {
 		child, at := childOf(node, step)
