@@ -14,7 +14,7 @@ deps: ## install the Debian packages that the development cluster and the tests 
 build: ## build the programs into bin/
 	$(GO) build -trimpath -o bin/ ./cmd/...
 
-up: ## build and start everything on this machine, wait for the sample's answer
+up: deps ## build and start everything on this machine, wait for the sample's answer
 	cd deploy && $(GO) run ./dev up
 
 down: ## stop what `make up` started, and leave nothing behind

@@ -7,6 +7,10 @@ for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
+if ! command -v apt-get >/dev/null; then
+  echo "missing, as far as dpkg knows: ${missing[*]}; install what your distribution calls them (going on without)" >&2
+  exit 0
+fi
 if [ "$(id -u)" != 0 ]; then
   echo "missing: ${missing[*]}; install them as root: sudo make deps (going on without)" >&2
   exit 0

@@ -40,6 +40,10 @@ func (f *fleet) deploySample(ctx context.Context) error {
 	if err := f.apply(ctx, "-f", filepath.Join(f.cluster.Deploy(), "examples", "chat.yaml")); err != nil {
 		return err
 	}
+	rollout := []string{"-n", SampleNamespace, "rollout", "status", "deployment/chat", "--timeout=3m"}
+	if _, err := f.cluster.Kubectl(ctx, "hub", rollout...); err != nil {
+		return fmt.Errorf("the sample's pods are not ready: %w", err)
+	}
 	for _, ns := range NameServers {
 		for _, client := range Clients {
 			err := f.cluster.Await(ctx, ns, "to answer "+client.Who+" with "+client.Site, func() (bool, error) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,27 +25,41 @@ import (
 const daemonGrace = 3 * time.Second
 
 // Down ends everything that a run started and removes everything that it made, also after an Up that failed or was
-// interrupted. Where nothing runs it does nothing.
+// interrupted. Where nothing runs it does nothing. A folder that is not a run's keeps its files.
 func Down(ctx context.Context, run string, log io.Writer) error {
-	if _, err := os.Stat(run); errors.Is(err, fs.ErrNotExist) {
-		return clear(ctx, run, log)
+	if log == nil {
+		log = io.Discard
 	}
-	unlock, err := lockRun(run)
+	report := newReport(log)
+	foreign, err := clearAndRemove(ctx, run, log)
 	if err != nil {
 		return err
 	}
+	if len(foreign) > 0 {
+		report.say("left in %s: %s: not the dev cluster's", run, strings.Join(foreign, ", "))
+	}
+	report.say("no process, network or file of this run is left")
+	return nil
+}
+
+// clearAndRemove returns the names of the files that it leaves.
+func clearAndRemove(ctx context.Context, run string, log io.Writer) (foreign []string, err error) {
+	if _, err := os.Stat(run); errors.Is(err, fs.ErrNotExist) {
+		return nil, clear(ctx, run, log)
+	}
+	unlock, err := lockRun(run)
+	if err != nil {
+		return nil, err
+	}
 	defer unlock()
 	if err := clear(ctx, run, log); err != nil {
-		return err
+		return nil, err
 	}
 	return removeRun(run)
 }
 
 // clear is Down without the folder itself: the caller may hold its lock and use it again.
 func clear(ctx context.Context, run string, log io.Writer) error {
-	if log == nil {
-		log = io.Discard
-	}
 	c := newCluster(run, layout.Netns, log)
 	if err := c.endProcesses(ctx); err != nil {
 		return err
@@ -197,11 +212,18 @@ func emptyRun(run string) error {
 	return os.Remove(filepath.Join(run, stateFile))
 }
 
-// removeRun removes the emptied folder. One that is not empty was never ours.
-func removeRun(run string) error {
-	err := os.Remove(run)
+// removeRun removes the emptied folder. What is in one that is not empty was never ours: it stays, and is named.
+func removeRun(run string) (foreign []string, err error) {
+	err = os.Remove(run)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
-	return fmt.Errorf("%w: there are files in it that are not the dev cluster's", err)
+	if !errors.Is(err, syscall.ENOTEMPTY) {
+		return nil, err
+	}
+	entries, err := os.ReadDir(run)
+	for _, entry := range entries {
+		foreign = append(foreign, entry.Name())
+	}
+	return foreign, err
 }

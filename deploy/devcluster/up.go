@@ -95,7 +95,6 @@ func (c *Cluster) settle(ctx context.Context, log io.Writer) (*Cluster, error) {
 	if err == nil && st.Ready {
 		if running, err := Attach(c.run); err == nil && running.allAlive() {
 			running.report = c.report
-			running.report = c.report
 			c.report.say("the clusters were up already, since %s", st.Started.Format(time.DateTime))
 			return running, nil
 		}

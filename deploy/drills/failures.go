@@ -2,6 +2,7 @@ package drills
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,19 +30,23 @@ func (d *Drills) HangLoadBalancer(ctx context.Context, site string) (took time.D
 	if err != nil {
 		return 0, err
 	}
-	start := time.Now()
-	if err := signalAll(pids, syscall.SIGSTOP); err != nil {
-		return 0, err
-	}
-	took, err = d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), start, reaction)
-	if resumed := signalAll(pids, syscall.SIGCONT); err == nil {
-		err = resumed
-	}
-	if err != nil {
+	hang := func() error { return signalAll(pids, syscall.SIGSTOP) }
+	goOn := func() error { return signalAll(pids, syscall.SIGCONT) }
+	if took, err = d.lose(ctx, site, hang, goOn); err != nil {
 		return 0, fmt.Errorf("load balancer of %s hangs: %w", site, err)
 	}
 	d.Say("%s: its load balancer hung; after %v no answer named it", site, took.Round(time.Millisecond))
 	return took, d.wellAgain(ctx, "the load balancer of "+site+" goes on")
+}
+
+// lose takes a site away, waits until no answer names it, and brings it back whatever became of that.
+func (d *Drills) lose(ctx context.Context, site string, away, back func() error) (took time.Duration, err error) {
+	defer func() { err = errors.Join(err, back()) }()
+	start := time.Now()
+	if err := away(); err != nil {
+		return 0, err
+	}
+	return d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), start, reaction)
 }
 
 // loadBalancerPIDs reads which processes the site's agent runs as its load balancer.
@@ -78,26 +83,22 @@ func childrenOf(pids []int) (children []int) {
 	return children
 }
 
+// signalAll signals every process, also after one that it could not.
 func signalAll(pids []int, signal syscall.Signal) error {
+	var errs []error
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, signal); err != nil {
-			return fmt.Errorf("signal %d: %w", pid, err)
+			errs = append(errs, fmt.Errorf("signal %d: %w", pid, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // CutSite takes a site's link down: probes and reports end at once.
 func (d *Drills) CutSite(ctx context.Context, site string) (took time.Duration, err error) {
-	start := time.Now()
-	if err := d.Cluster.Cut(site); err != nil {
-		return 0, err
-	}
-	took, err = d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), start, reaction)
-	if healed := d.Cluster.Heal(site); err == nil {
-		err = healed
-	}
-	if err != nil {
+	cut := func() error { return d.Cluster.Cut(site) }
+	heal := func() error { return d.Cluster.Heal(site) }
+	if took, err = d.lose(ctx, site, cut, heal); err != nil {
 		return 0, fmt.Errorf("network of %s cut: %w", site, err)
 	}
 	d.Say("%s: its network was cut; after %v no answer named it", site, took.Round(time.Millisecond))
@@ -115,11 +116,31 @@ func (d *Drills) wellAgain(ctx context.Context, what string) error {
 }
 
 // KillNameServer kills a name server and starts it while the hub is down: it must answer from its disk.
-func (d *Drills) KillNameServer(ctx context.Context, ns string) (time.Duration, error) {
-	if err := d.Cluster.Kill(ctx, daemons.Hub); err != nil {
-		return 0, err
+func (d *Drills) KillNameServer(ctx context.Context, ns string) (took time.Duration, err error) {
+	err = d.without(ctx, daemons.Hub, func() error {
+		took, err = d.startAlone(ctx, ns)
+		return err
+	})
+	return took, err
+}
+
+// without kills a process, calls f, and starts the process again whatever became of f.
+func (d *Drills) without(ctx context.Context, name string, f func() error) (err error) {
+	if err := d.kill(ctx, name); err != nil {
+		return err
 	}
-	if err := d.Cluster.Kill(ctx, ns); err != nil {
+	defer func() { err = errors.Join(err, d.Cluster.Restart(name)) }()
+	return f()
+}
+
+// kill waits for the process' end also when ctx is done: who starts it again must not find it alive.
+func (d *Drills) kill(ctx context.Context, name string) error {
+	return d.Cluster.Kill(context.WithoutCancel(ctx), name)
+}
+
+// startAlone kills a name server and starts it where nobody gives it a map.
+func (d *Drills) startAlone(ctx context.Context, ns string) (time.Duration, error) {
+	if err := d.kill(ctx, ns); err != nil {
 		return 0, err
 	}
 	start := time.Now()
@@ -131,7 +152,7 @@ func (d *Drills) KillNameServer(ctx context.Context, ns string) (time.Duration, 
 		return 0, fmt.Errorf("%s started without a hub: %w", ns, err)
 	}
 	d.Say("%s was killed and started without a hub; it answered right after %v", ns, took.Round(time.Millisecond))
-	return took, d.Cluster.Restart(daemons.Hub)
+	return took, nil
 }
 
 // Loss is what clients saw while something was away.
@@ -142,7 +163,7 @@ type Loss struct {
 
 // LoseHub kills the hub, and with it the bus, asks all the while, and starts it again. Wipe empties the hub's and the
 // bus' disk in between. It returns after the hub publishes again: a map newer than any before.
-func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, wipe bool) (Loss, error) {
+func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, wipe bool) (loss Loss, err error) {
 	if err := d.steady(ctx); err != nil {
 		return Loss{}, err
 	}
@@ -150,19 +171,13 @@ func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, w
 	if err != nil {
 		return Loss{}, err
 	}
-	if err := d.Cluster.Kill(ctx, daemons.Hub); err != nil {
-		return Loss{}, err
-	}
-	loss, err := d.ask(ctx, away, queries)
-	if err != nil {
-		return loss, err
-	}
-	if wipe {
-		if err := os.RemoveAll(filepath.Join(d.Cluster.Run(), "data", daemons.Hub)); err != nil {
-			return loss, err
+	err = d.without(ctx, daemons.Hub, func() error {
+		if loss, err = d.ask(ctx, away, queries); err != nil || !wipe {
+			return err
 		}
-	}
-	if err := d.Cluster.Restart(daemons.Hub); err != nil {
+		return os.RemoveAll(filepath.Join(d.Cluster.Run(), "data", daemons.Hub))
+	})
+	if err != nil {
 		return loss, err
 	}
 	d.Say("the hub was away for %v (disk wiped: %v): %d queries, %d failed, %d changed", away, wipe, loss.Queries, loss.Failed, loss.Changed)

@@ -2,6 +2,7 @@ package drills
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 
 // ScaleSiteToZero keeps the sample off a site by an EdgePlacement of the other sites, measures how long until both name
 // servers answer its clients with another, and takes the placement back.
-func (d *Drills) ScaleSiteToZero(ctx context.Context, site string) (time.Duration, error) {
+func (d *Drills) ScaleSiteToZero(ctx context.Context, site string) (took time.Duration, err error) {
 	var others []string
 	for _, h := range d.Cluster.Plan.Sites() {
 		if h.Name != site {
@@ -32,14 +33,12 @@ func (d *Drills) ScaleSiteToZero(ctx context.Context, site string) (time.Duratio
 	if err := d.annotateSample(ctx, "tidegate.dev/placement=without-"+site); err != nil {
 		return 0, err
 	}
-	took, err := d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), time.Now(), reaction)
+	took, err = d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), time.Now(), reaction)
+	err = errors.Join(err, d.annotateSample(context.WithoutCancel(ctx), "tidegate.dev/placement-"))
 	if err != nil {
 		return 0, fmt.Errorf("%s scaled to zero: %w", site, err)
 	}
 	d.Say("%s: scaled to zero; after %v no answer named it", site, took.Round(time.Millisecond))
-	if err := d.annotateSample(ctx, "tidegate.dev/placement-"); err != nil {
-		return 0, err
-	}
 	return took, d.wellAgain(ctx, site+" is placed on again")
 }
 

@@ -138,6 +138,9 @@ func do(socket string, request *http.Request, value any) error {
 		return json.Unmarshal(answer, value)
 	}
 	var p problem
+	if response.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("ask %s: this daemon does not know %s: explain asks a name server, token asks the hub", socket, request.URL.Path)
+	}
 	if err := json.Unmarshal(answer, &p); err != nil || p.Error == "" {
 		return fmt.Errorf("ask %s: %s: %s", socket, response.Status, strings.TrimSpace(string(answer)))
 	}

@@ -79,7 +79,7 @@ func TestAsk(t *testing.T) {
 	if err := Get(t.Context(), path, "/v1/wrong", nil, &got); err == nil || err.Error() != "that is not a name" {
 		t.Errorf("a wrong question: %v", err)
 	}
-	if err := Get(t.Context(), path, "/v1/nothing", nil, &got); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := Get(t.Context(), path, "/v1/nothing", nil, &got); err == nil || !strings.Contains(err.Error(), "does not know /v1/nothing") {
 		t.Errorf("an unknown path: %v", err)
 	}
 }

@@ -15,24 +15,24 @@ import (
 
 // Trace is a decision with the numbers that made it.
 type Trace struct {
-	Name       gslb.Name     `json:"name"`
-	Service    gslb.Name     `json:"service"`
-	Client     netip.Prefix  `json:"client"`
-	FromECS    bool          `json:"fromECS"`
-	Unit       netip.Prefix  `json:"unit"`
-	Generation uint64        `json:"generation"`
-	MapDigest  plan.Digest   `json:"mapDigest"`
-	GeoDigest  string        `json:"geoDigest"`
-	Method     plan.Method   `json:"method"`
-	Place      TracePlace    `json:"place"`
-	Candidates []TraceRow    `json:"candidates"`
-	Steps      []string      `json:"steps"`
-	Outcome    string        `json:"outcome"`
-	Site       gslb.SiteID   `json:"site,omitempty"`
-	Addresses  []netip.Addr  `json:"addresses,omitempty"`
-	TTL        time.Duration `json:"ttl"`
-	Scope      netip.Prefix  `json:"scope"`
-	Reason     string        `json:"reason"`
+	Name       gslb.Name    `json:"name"`
+	Service    gslb.Name    `json:"service"`
+	Client     netip.Prefix `json:"client"`
+	FromECS    bool         `json:"fromECS"`
+	Unit       netip.Prefix `json:"unit"`
+	Generation uint64       `json:"generation"`
+	MapDigest  plan.Digest  `json:"mapDigest"`
+	GeoDigest  string       `json:"geoDigest"`
+	Method     plan.Method  `json:"method"`
+	Place      TracePlace   `json:"place"`
+	Candidates []TraceRow   `json:"candidates"`
+	Steps      []string     `json:"steps"`
+	Outcome    string       `json:"outcome"`
+	Site       gslb.SiteID  `json:"site,omitempty"`
+	Addresses  []netip.Addr `json:"addresses,omitempty"`
+	TTLSeconds int          `json:"ttlSeconds"`
+	Scope      netip.Prefix `json:"scope"`
+	Reason     string       `json:"reason"`
 }
 
 // TracePlace is what the geo table says of the client.
@@ -155,7 +155,7 @@ func (d *decider) lacks(endpoint int) (lacks []string) {
 var outcomeNames = [...]string{"answered", "no data of this family", "unavailable"}
 
 func (t *Trace) finish(snapshot *world.Snapshot, q Query, d Decision) {
-	t.Outcome, t.TTL, t.Reason, t.Addresses = outcomeNames[d.Outcome], d.TTL, d.Reason.String(), d.Addresses
+	t.Outcome, t.TTLSeconds, t.Reason, t.Addresses = outcomeNames[d.Outcome], int(d.TTL/time.Second), d.Reason.String(), d.Addresses
 	t.Scope, _ = t.Unit.Addr().Prefix(d.ScopeBits)
 	if d.Endpoint < 0 {
 		return

@@ -1,6 +1,7 @@
 // Command main measures the main job on a dev cluster: how long a warm start takes, how fast exports and deaths reach
 // the name servers, what clients notice of a lost hub, and whether answers agree with the reference. It prints lines
-// `result NAME VALUE UNIT`; progress goes to stderr. Call it by `make bench-main`.
+// `result NAME VALUE UNIT`; progress goes to stderr. It fails after the last line if a figure passes its limit. Call it
+// by `make bench-main`.
 package main
 
 import (
@@ -22,7 +23,13 @@ import (
 	"tidegate.dev/tidegate/deploy/drills"
 )
 
-// options bound the run. The defaults are the figures that the README quotes.
+// What a figure may be at most.
+const (
+	warmLimit = 60 * time.Second
+	soon      = 5 * time.Second // for a change or a death to reach every answer
+)
+
+// options bound the run.
 type options struct {
 	exports   int
 	deaths    int
@@ -54,9 +61,11 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := reference(ctx, o.reference); err != nil {
-		return err
-	}
+	return errors.Join(reference(ctx, o.reference), onCluster(ctx, folder, o))
+}
+
+// onCluster measures on a cluster of its own, which it ends, or on the one that is up.
+func onCluster(ctx context.Context, folder string, o options) (err error) {
 	if !o.keep {
 		if err := devcluster.Down(ctx, folder, os.Stderr); err != nil {
 			return err
@@ -71,13 +80,34 @@ func run(ctx context.Context, o options) error {
 	if err := daemons.Up(ctx, c, c.Say); err != nil {
 		return err
 	}
-	result("main.up_warm", time.Since(start).Seconds(), "s")
+	var slow error
+	if !o.keep {
+		slow = within("main.up_warm", time.Since(start), warmLimit)
+	}
 	d := &drills.Drills{Cluster: c, Say: c.Say}
-	return errors.Join(lifecycles(ctx, d, o.exports), deaths(ctx, d, o.deaths), hubLoss(ctx, d, o))
+	return errors.Join(slow, lifecycles(ctx, d, o.exports), deaths(ctx, d, o.deaths), hubLoss(ctx, d, o))
 }
 
 func result(name string, value float64, unit string) {
 	fmt.Printf("result %s %.6g %s\n", name, value, unit)
+}
+
+// within prints how long something took, and is an error if it took longer than it may.
+func within(name string, took, limit time.Duration) error {
+	result(name, took.Seconds(), "s")
+	if took > limit {
+		return fmt.Errorf("%s: %v, want at most %v; `make up` and -keep leave a cluster to look at", name, took, limit)
+	}
+	return nil
+}
+
+// none prints a count of queries, and is an error if there is any.
+func none(name string, count int) error {
+	result(name, float64(count), "queries")
+	if count > 0 {
+		return fmt.Errorf("%s: %d queries, want none; `make up` and -keep leave a cluster to look at", name, count)
+	}
+	return nil
 }
 
 // lifecycles prints the worst of each step over many exports.
@@ -92,13 +122,14 @@ func lifecycles(ctx context.Context, d *drills.Drills, count int) error {
 		worst.Ready, worst.Annotated = max(worst.Ready, l.Ready), max(worst.Annotated, l.Annotated)
 		worst.Rescaled, worst.Deleted = max(worst.Rescaled, l.Rescaled), max(worst.Deleted, l.Deleted)
 	}
-	if count > 0 {
-		result("main.ready_to_answer_max", worst.Ready.Seconds(), "s")
-		result("main.annotation_to_answer_max", worst.Annotated.Seconds(), "s")
-		result("main.replicas_to_answer_max", worst.Rescaled.Seconds(), "s")
-		result("main.deleted_to_gone_max", worst.Deleted.Seconds(), "s")
+	if count == 0 {
+		return nil
 	}
-	return nil
+	return errors.Join(
+		within("main.ready_to_answer_max", worst.Ready, soon),
+		within("main.annotation_to_answer_max", worst.Annotated, soon),
+		within("main.replicas_to_answer_max", worst.Rescaled, soon),
+		within("main.deleted_to_gone_max", worst.Deleted, soon))
 }
 
 // deaths prints how long answers went on naming a load balancer that hangs.
@@ -112,12 +143,13 @@ func deaths(ctx context.Context, d *drills.Drills, count int) error {
 		}
 		times = append(times, took)
 	}
-	if count > 0 {
-		slices.Sort(times)
-		result("main.dead_backend_p50", times[(count-1)/2].Seconds(), "s")
-		result("main.dead_backend_p99", times[(count*99+99)/100-1].Seconds(), "s")
+	if count == 0 {
+		return nil
 	}
-	return nil
+	slices.Sort(times)
+	result("main.dead_backend_p50", times[(count-1)/2].Seconds(), "s")
+	result("main.dead_backend_p99", times[(count*99+99)/100-1].Seconds(), "s")
+	return within("main.dead_backend_max", times[count-1], soon)
 }
 
 func hubLoss(ctx context.Context, d *drills.Drills, o options) error {
@@ -129,12 +161,10 @@ func hubLoss(ctx context.Context, d *drills.Drills, o options) error {
 		return err
 	}
 	result("main.hub_loss_queries", float64(loss.Queries), "queries")
-	result("main.hub_loss_failed", float64(loss.Failed), "queries")
-	result("main.hub_loss_changed", float64(loss.Changed), "queries")
-	return nil
+	return errors.Join(none("main.hub_loss_failed", loss.Failed), none("main.hub_loss_changed", loss.Changed))
 }
 
-var mismatches = regexp.MustCompile(`(?m)^\s*(result main\.reference_mismatch \d+ queries)$`)
+var mismatches = regexp.MustCompile(`(?m)^\s*(result main\.reference_mismatch (\d+) queries)$`)
 
 // reference runs the reference test over many queries and passes its result on.
 func reference(ctx context.Context, queries int) error {
@@ -151,9 +181,16 @@ func reference(ctx context.Context, queries int) error {
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	line := mismatches.FindSubmatch(out)
-	if err != nil || line == nil {
-		return fmt.Errorf("reference test: %w\n%s", err, out)
+	if line != nil {
+		fmt.Println(string(line[1]))
 	}
-	fmt.Println(string(line[1]))
+	switch {
+	case err != nil:
+		return fmt.Errorf("reference test: %w\n%s", err, out)
+	case line == nil:
+		return fmt.Errorf("reference test: it printed no result:\n%s", out)
+	case string(line[2]) != "0":
+		return fmt.Errorf("main.reference_mismatch: %s queries, want none: the test's output names each\n%s", line[2], out)
+	}
 	return nil
 }

@@ -36,7 +36,7 @@ func CacheFolder() (string, error) {
 	}
 	folder, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("where to keep built programs: %w; set TIDEGATE_CACHE", err)
+		return "", fmt.Errorf("where to keep built programs: %w; set HOME, or TIDEGATE_CACHE and, for the Go command, GOCACHE and GOPATH", err)
 	}
 	return filepath.Join(folder, "tidegate"), nil
 }
