@@ -13,15 +13,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 
-	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/bus/authority"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
-	"tidegate.dev/tidegate/gslb/bus/server"
 )
 
 // keys are what the hub's Secrets hold.
@@ -68,7 +65,7 @@ func (p *process) lead(ctx context.Context) error {
 func (p *process) run(ctx context.Context, keys keys, link *bushub.Hub, loop *hub.Loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	enrolment, err := p.newEnrolment(ctx, keys, link)
+	enrolment, err := p.newEnrolment(keys, link)
 	if err != nil {
 		return err
 	}
@@ -87,7 +84,7 @@ func (p *process) run(ctx context.Context, keys keys, link *bushub.Hub, loop *hu
 	p.admin.Store(&hub.Admin{Status: loop.Status, NewToken: func(ctx context.Context, role bus.Role, name string) (string, error) {
 		token, err := enrolment.NewToken(ctx, role, name, hub.TokenLifetime)
 		return token.String(), err
-	}})
+	}, CheckMember: hub.CheckMember(p.client)})
 	defer p.admin.Store(&hub.Admin{})
 	var running sync.WaitGroup
 	errs := make([]error, 2)
@@ -97,28 +94,8 @@ func (p *process) run(ctx context.Context, keys keys, link *bushub.Hub, loop *hu
 	return errors.Join(errs...)
 }
 
-// openBus starts the bus in this process and connects to it.
-func (p *process) openBus(ctx context.Context, keys keys, connected func(context.Context)) (*bushub.Hub, func(), error) {
-	hosts, err := p.hosts()
-	if err != nil {
-		return nil, nil, err
-	}
-	embedded, err := server.Start(ctx, server.Config{Authority: keys.authority, Listen: p.busListen, Hosts: hosts,
-		StoreDir: filepath.Join(p.data, "bus"), Logger: p.log})
-	if err != nil {
-		return nil, nil, err
-	}
-	link, err := bushub.Open(ctx, bushub.Config{Authority: keys.authority, Embedded: embedded, Save: p.secrets.SaveAuthority,
-		Connected: connected, Logger: p.log})
-	if err != nil {
-		embedded.Close()
-		return nil, nil, err
-	}
-	return link, func() { link.Close(); embedded.Close() }, nil
-}
-
 func (p *process) newLoop(ctx context.Context, keys keys, link *bushub.Hub) (*hub.Loop, func(), error) {
-	observed, err := cache.New(p.kube, cache.Options{Scheme: p.scheme, DefaultTransform: cache.TransformStripManagedFields()})
+	observed, err := p.observe()
 	if err != nil {
 		return nil, nil, fmt.Errorf("observe the Kubernetes API: %w", err)
 	}
@@ -131,7 +108,7 @@ func (p *process) newLoop(ctx context.Context, keys keys, link *bushub.Hub) (*hu
 	}), broadcaster.Shutdown, nil
 }
 
-func (p *process) newEnrolment(ctx context.Context, keys keys, link *bushub.Hub) (*enroll.Hub, error) {
+func (p *process) newEnrolment(keys keys, link *bushub.Hub) (*enroll.Hub, error) {
 	hosts, err := p.hosts()
 	if err != nil {
 		return nil, err
@@ -140,41 +117,10 @@ func (p *process) newEnrolment(ctx context.Context, keys keys, link *bushub.Hub)
 	if err != nil {
 		return nil, err
 	}
-	busURLs, err := advertised("tls", hosts, p.busListen)
-	if err != nil {
-		return nil, err
-	}
-	zone, err := p.exportZone(ctx)
+	busURLs, err := p.memberURLs()
 	if err != nil {
 		return nil, err
 	}
 	return enroll.NewHub(enroll.HubConfig{Bus: link, Tokens: p.secrets, URL: enrollURL[0], CA: keys.authority.CA(), BusURLs: busURLs,
-		MapKey: keys.mapKey.Public().(ed25519.PublicKey), ExportZone: zone, Logger: p.log})
-}
-
-// advertised are the addresses that members dial: the hosts with the port of listen.
-func advertised(scheme string, hosts []string, listen string) ([]string, error) {
-	_, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: %w: want host:port or :port", listen, err)
-	}
-	var urls []string
-	for _, host := range hosts {
-		urls = append(urls, scheme+"://"+net.JoinHostPort(host, port))
-	}
-	return urls, nil
-}
-
-// exportZone is the zone of canonical names as it is now; empty if there is none.
-func (p *process) exportZone(ctx context.Context) (string, error) {
-	var zones v1alpha1.ZoneList
-	if err := p.client.List(ctx, &zones); err != nil {
-		return "", fmt.Errorf("list zones: %w: are the definitions in deploy/crds applied?", err)
-	}
-	for _, z := range zones.Items {
-		if z.Spec.Export {
-			return z.Name + ".", nil
-		}
-	}
-	return "", nil
+		MapKey: keys.mapKey.Public().(ed25519.PublicKey), Logger: p.log})
 }

@@ -1,5 +1,6 @@
 // Command tidegate-hub is the control plane of Tidegate: it watches the Kubernetes API for annotated workloads, places
-// them on sites, and publishes the map that the name servers serve. It carries the bus in itself.
+// them on sites, and publishes the map that the name servers serve. It carries the bus in itself, unless -bus-url names
+// NATS servers of one's own; -bus-files writes what those need.
 //
 // Several may run against one API: one leads, the others wait for its lease. Sites and name servers go on without any.
 package main
@@ -28,6 +29,8 @@ type options struct {
 	kubeconfig   string
 	namespace    string
 	busListen    string
+	busURLs      []string
+	busFiles     string
 	enrollListen string
 	advertise    string
 	data         string
@@ -38,10 +41,14 @@ func main() {
 	var o options
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of the hub's API; empty: the pod's own service account")
 	flag.StringVar(&o.namespace, "namespace", "tidegate-system", "`namespace` of the hub's Secrets, ConfigMap and Lease")
-	flag.StringVar(&o.busListen, "bus-listen", ":4222", "`address` that members of the bus connect to")
+	flag.StringVar(&o.busListen, "bus-listen", ":4222", "`address` that members of the bus connect to, unless -bus-url is given")
+	flag.Func("bus-url", "`addresses` of NATS servers of your own to be the bus instead, such as tls://nats1:4222,tls://nats2:4222,tls://nats3:4222;\n"+
+		"with three or more, streams have three copies. Members enrolled from then on get these addresses.", o.setBusURLs)
+	flag.StringVar(&o.busFiles, "bus-files", "", "write into `folder` what each server of -bus-url needs (configuration, operator, certificate), and exit.\n"+
+		"Certificates are good for 90 days: before that write and copy anew, and restart the servers one after the other")
 	flag.StringVar(&o.enrollListen, "enroll-listen", ":4223", "`address` that new members enrol at")
 	flag.StringVar(&o.advertise, "advertise", hostname(), "`hosts` that members reach this hub by, names or IP addresses, with commas")
-	flag.StringVar(&o.data, "data", "/var/lib/tidegate-hub", "`folder` for the bus' streams; it may be lost")
+	flag.StringVar(&o.data, "data", "/var/lib/tidegate-hub", "`folder` for the bus' streams and a copy of the map; it may be lost")
 	flag.StringVar(&o.admin, "admin", "/run/tidegate/hub.sock", "Unix `socket` of the admin API")
 	flag.Parse()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -60,25 +67,51 @@ func start(o options, logger *slog.Logger) error {
 	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	kube, err := kubeConfig(o.kubeconfig)
+	if err != nil {
+		return err
+	}
+	p, err := newProcess(o, kube, logger)
+	if err != nil {
+		return err
+	}
+	if o.busFiles != "" {
+		return p.writeBusFiles(ctx, os.Stdout)
+	}
 	for _, folder := range []string{o.data, filepath.Dir(o.admin)} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return fmt.Errorf("make the hub's folders: %w", err)
 		}
 	}
-	kube, err := kubeConfig(o.kubeconfig)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, o, kube, logger)
+	return p.serve(ctx)
 }
 
 func kubeConfig(file string) (*rest.Config, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", file)
+	config, err := readKubeConfig(file)
 	if err != nil {
-		return nil, fmt.Errorf("find the Kubernetes API: %w: give -kubeconfig", err)
+		return nil, err
 	}
 	config.QPS, config.Burst = 200, 400
 	config.UserAgent = "tidegate-hub"
+	return config, nil
+}
+
+// readKubeConfig takes the pod's own only if no file is named: clientcmd would try that as well, but writes to the log first.
+func readKubeConfig(file string) (*rest.Config, error) {
+	if file == "" {
+		config, err := rest.InClusterConfig()
+		if errors.Is(err, rest.ErrNotInCluster) {
+			return nil, errors.New("find the Kubernetes API: not in a pod: name a kubeconfig with -kubeconfig")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find the Kubernetes API: %w: check the pod's service account, or name a kubeconfig with -kubeconfig", err)
+		}
+		return config, nil
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", file)
+	if err != nil {
+		return nil, fmt.Errorf("find the Kubernetes API: %w: name a kubeconfig with -kubeconfig", err)
+	}
 	return config, nil
 }
 
@@ -88,6 +121,11 @@ func hostname() string {
 		return "localhost"
 	}
 	return name
+}
+
+func (o *options) setBusURLs(value string) (err error) {
+	o.busURLs, err = parseBusURLs(value)
+	return err
 }
 
 // hosts are the advertised hosts.

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
@@ -35,18 +36,19 @@ const (
 // process is this hub with its connections to the API.
 type process struct {
 	options
-	kube      *rest.Config
 	scheme    *runtime.Scheme
 	client    client.Client
 	clientset kubernetes.Interface
-	secrets   *hub.Secrets
-	log       *slog.Logger
+	// observe makes the cache that the loop watches the API through.
+	observe func() (cache.Cache, error)
+	secrets *hub.Secrets
+	log     *slog.Logger
 	// admin is what the admin API offers now.
 	admin atomic.Pointer[hub.Admin]
 }
 
 func newProcess(o options, kube *rest.Config, logger *slog.Logger) (*process, error) {
-	p := &process{options: o, kube: kube, scheme: runtime.NewScheme(), log: logger}
+	p := &process{options: o, scheme: runtime.NewScheme(), log: logger}
 	p.admin.Store(&hub.Admin{})
 	if err := errors.Join(scheme.AddToScheme(p.scheme), v1alpha1.AddToScheme(p.scheme)); err != nil {
 		return nil, err
@@ -58,25 +60,24 @@ func newProcess(o options, kube *rest.Config, logger *slog.Logger) (*process, er
 	if p.clientset, err = kubernetes.NewForConfig(kube); err != nil {
 		return nil, fmt.Errorf("connect to the Kubernetes API: %w", err)
 	}
+	p.observe = func() (cache.Cache, error) {
+		return cache.New(kube, cache.Options{Scheme: p.scheme, DefaultTransform: cache.TransformStripManagedFields()})
+	}
 	p.secrets = &hub.Secrets{Client: p.client, Namespace: o.namespace}
 	return p, nil
 }
 
 // serve runs the admin API, and leads whenever the lease is this hub's.
-func serve(ctx context.Context, o options, kube *rest.Config, logger *slog.Logger) error {
-	p, err := newProcess(o, kube, logger)
-	if err != nil {
-		return err
-	}
+func (p *process) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup
 	var adminErr error
 	running.Go(func() {
 		defer cancel()
-		adminErr = admin.Serve(ctx, o.admin, hub.Handler(func() hub.Admin { return *p.admin.Load() }))
+		adminErr = admin.Serve(ctx, p.options.admin, hub.Handler(func() hub.Admin { return *p.admin.Load() }))
 	})
-	err = p.secrets.MakeNamespace(ctx)
+	err := p.secrets.MakeNamespace(ctx)
 	if err == nil {
 		err = p.elect(ctx)
 	}

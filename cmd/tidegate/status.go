@@ -115,7 +115,7 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 	fmt.Fprintln(table, "\nSITE\tREPORT\tREADY\tWORK\tSTATE")
 	for _, site := range s.Sites {
 		fmt.Fprintf(table, "%s\t%s\t%d/%d\t%d/%d\t%s\n", site.Name, ageText(site.ReportAgeMilliseconds),
-			site.ReadyReplicas, site.DesiredReplicas, site.WorkApplied, site.Work, siteState(site))
+			site.ReadyReplicas, site.DesiredReplicas, site.WorkApplied, site.Work, site.State())
 	}
 	fmt.Fprintln(table, "\nNAME\tEXPORT\tSITES\tREADY\tSTATE\tSINCE GENERATION")
 	for _, n := range s.Names {
@@ -135,16 +135,4 @@ func ageText(milliseconds *int64) string {
 		return "never"
 	}
 	return (time.Duration(*milliseconds) * time.Millisecond).Round(100*time.Millisecond).String() + " ago"
-}
-
-func siteState(s hub.SiteReportStatus) string {
-	switch {
-	case s.Silent:
-		return "silent"
-	case s.Drained:
-		return "drained"
-	case s.Cordoned:
-		return "cordoned"
-	}
-	return "ok"
 }

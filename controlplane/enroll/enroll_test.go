@@ -53,7 +53,7 @@ func start(t *testing.T) *endpoint {
 		var err error
 		e.hub, err = enroll.NewHub(enroll.HubConfig{
 			Bus: e.bus.Hub, Tokens: e.tokens, URL: url, CA: e.bus.Authority.CA(), BusURLs: []string{e.bus.Server.URL()},
-			MapKey: mapKey, ExportZone: "edge.example.", Now: e.clock, Logger: bustest.Logger(t),
+			MapKey: mapKey, Now: e.clock, Logger: bustest.Logger(t),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -108,9 +108,6 @@ func TestJoin(t *testing.T) {
 	t.Logf("token -> connected member in %v", time.Since(began))
 	if c := joined.Credentials; c.Role != bus.NameServer || c.Name != "ns1" || !bytes.Equal(c.MapKey, mapKey) || c.Hub != e.url {
 		t.Errorf("credentials %+v", c)
-	}
-	if joined.ExportZone != "edge.example." {
-		t.Errorf("export zone %q", joined.ExportZone)
 	}
 }
 

@@ -82,7 +82,7 @@ func (h *Hub) enroll(r *http.Request, q enrollRequest) (grant, error) {
 		return grant{}, failure(err)
 	}
 	log.Info("enrolled", "key", q.PublicKey)
-	return grant{CA: string(h.cfg.CA), URLs: h.cfg.BusURLs, JWT: text, MapKey: h.cfg.MapKey, ExportZone: h.cfg.ExportZone}, nil
+	return grant{CA: string(h.cfg.CA), URLs: h.cfg.BusURLs, JWT: text, MapKey: h.cfg.MapKey}, nil
 }
 
 // errRefused marks the reasons that the joiner is not told apart.

@@ -34,8 +34,6 @@ type HubConfig struct {
 	BusURLs []string
 	// MapKey is the ed25519 public key that signs heads.
 	MapKey []byte
-	// ExportZone is the zone of canonical names, "edge.example."; empty is fine.
-	ExportZone string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Logger says why a token was refused, which the joiner is not told; nil is slog.Default.

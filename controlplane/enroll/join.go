@@ -24,8 +24,6 @@ import (
 // Joined is what a member has after joining.
 type Joined struct {
 	Credentials bus.Credentials
-	// ExportZone is the hub's zone of canonical names; may be empty.
-	ExportZone string
 }
 
 // ErrRefused: the hub does not take the token or the key; the text says what to do. Other errors are of the network
@@ -79,7 +77,7 @@ func (t Token) join(ctx context.Context, key nkeys.KeyPair) (Joined, error) {
 	creds := bus.Credentials{
 		Role: t.Role, Name: t.Name, URLs: g.URLs, CA: g.CA, JWT: g.JWT, Seed: string(seed), Hub: t.URL, MapKey: g.MapKey,
 	}
-	return Joined{Credentials: creds, ExportZone: g.ExportZone}, creds.Check()
+	return Joined{Credentials: creds}, creds.Check()
 }
 
 // ask posts the token, again if the network loses it: the same key may.

@@ -23,11 +23,10 @@ type enrollRequest struct {
 }
 
 type grant struct {
-	CA         string   `json:"ca"`
-	URLs       []string `json:"urls"`
-	JWT        string   `json:"jwt"`
-	MapKey     []byte   `json:"mapKey,omitempty"`
-	ExportZone string   `json:"exportZone,omitempty"`
+	CA     string   `json:"ca"`
+	URLs   []string `json:"urls"`
+	JWT    string   `json:"jwt"`
+	MapKey []byte   `json:"mapKey,omitempty"`
 }
 
 // renewRequest is signed by the member's NKey. It holds no time and no nonce: whoever repeats it gets a JWT that is

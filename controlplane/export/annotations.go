@@ -22,7 +22,9 @@ const (
 	AnnotationHealth     = "tidegate.dev/health"
 	// AnnotationStatus is what Tidegate writes back; it is not read.
 	AnnotationStatus = "tidegate.dev/status"
-	// AnnotationHostname is honoured on a Service that has no AnnotationDomain.
+	// AnnotationHostname is external-dns' own, honoured so that a Service written for it needs no change: it means what
+	// AnnotationDomain means, names with commas, but on a Service only, and not beside AnnotationDomain, which wins. The
+	// Service must select one Deployment or StatefulSet (RefuseService).
 	AnnotationHostname = "external-dns.alpha.kubernetes.io/hostname"
 )
 

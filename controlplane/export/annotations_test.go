@@ -82,7 +82,7 @@ func text(s v1alpha1.DomainExportSpec) string {
 
 func TestReadBad(t *testing.T) {
 	tests := []struct{ annotation, value, says string }{
-		{"tidegate.dev/domain", "", "want host names such as"},
+		{"tidegate.dev/domain", "", "remove the annotation, or name a host"},
 		{"tidegate.dev/domain", "chat..example", "0 characters, want 1 to 63"},
 		{"tidegate.dev/domain", "*.edge.example", `'*'`},
 		{"tidegate.dev/domain", "ok.example,-x.example", "hyphen"},
@@ -148,20 +148,36 @@ func TestNoPort(t *testing.T) {
 }
 
 func TestHostnameAnnotation(t *testing.T) {
-	annotations := map[string]string{"external-dns.alpha.kubernetes.io/hostname": "chat.example"}
-	service := v1alpha1.ObjectReference{Kind: "Service", Name: "chat"}
-	port := []v1alpha1.Port{{Listen: 80, Target: 80, Protocol: "tcp"}}
-	got, err := export.Read(export.Source{Object: service, Workload: chat, Annotations: annotations, Ports: port})
-	if err != nil || !reflect.DeepEqual(got.Domains, []string{"chat.example."}) {
-		t.Errorf("on a Service: %v, %v", got.Domains, err)
+	const ours, theirs = export.AnnotationDomain, export.AnnotationHostname
+	tests := []struct {
+		name, kind  string
+		annotations map[string]string
+		want        []string
+		wrong       string // the annotation that the error names
+	}{
+		{"one name", "Service", map[string]string{theirs: "chat.example"}, []string{"chat.example."}, ""},
+		{"several names", "Service", map[string]string{theirs: "Chat.example, b.example.,chat.example"}, []string{"chat.example.", "b.example."}, ""},
+		{"beside ours", "Service", map[string]string{theirs: "chat.example", ours: "other.example"}, []string{"other.example."}, ""},
+		{"wrong beside ours", "Service", map[string]string{theirs: "-", ours: "other.example"}, []string{"other.example."}, ""},
+		{"right beside a wrong one of ours", "Service", map[string]string{theirs: "chat.example", ours: ""}, nil, ours},
+		{"a wildcard", "Service", map[string]string{theirs: "*.example"}, nil, theirs},
+		{"an empty name", "Service", map[string]string{theirs: "a.example,,b.example"}, nil, theirs},
+		{"on a Deployment", "Deployment", map[string]string{theirs: "chat.example"}, nil, ""},
+		{"on a StatefulSet", "StatefulSet", map[string]string{theirs: "-"}, nil, ""},
 	}
-	if got, err := read(annotations); err != nil || got.Domains != nil {
-		t.Errorf("on a Deployment: %v, %v", got.Domains, err)
-	}
-	annotations["tidegate.dev/domain"] = "other.example"
-	got, err = export.Read(export.Source{Object: service, Workload: chat, Annotations: annotations, Ports: port})
-	if err != nil || !reflect.DeepEqual(got.Domains, []string{"other.example."}) {
-		t.Errorf("beside our own: %v, %v", got.Domains, err)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			object := v1alpha1.ObjectReference{Kind: test.kind, Name: "chat"}
+			got, err := export.Read(export.Source{Object: object, Workload: chat, Annotations: test.annotations,
+				Ports: []v1alpha1.Port{{Listen: 80, Target: 80, Protocol: "tcp"}}})
+			var wrong *export.AnnotationError
+			switch {
+			case test.wrong == "" && (err != nil || !reflect.DeepEqual(got.Domains, test.want)):
+				t.Errorf("domains %v, %v, want %v", got.Domains, err, test.want)
+			case test.wrong != "" && (!errors.As(err, &wrong) || wrong.Annotation != test.wrong):
+				t.Errorf("err = %v, want one that names %s", err, test.wrong)
+			}
+		})
 	}
 }
 
@@ -175,7 +191,9 @@ func TestAnnotated(t *testing.T) {
 		{"Deployment", "tidegate.dev/status", false},
 		{"Deployment", "example.com/x", false},
 		{"Deployment", export.AnnotationHostname, false},
+		{"StatefulSet", export.AnnotationHostname, false},
 		{"Service", export.AnnotationHostname, true},
+		{"Service", "external-dns.alpha.kubernetes.io/ttl", false},
 	}
 	for _, test := range tests {
 		if got := export.Annotated(test.kind, map[string]string{test.annotation: "x"}); got != test.want {

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,10 +86,14 @@ func (f Facts) programmed() metav1.Condition {
 	switch {
 	case !f.Ruling.InForce():
 		return no(v1alpha1.ReasonNotPublished, "nothing was accepted yet")
+	case !f.Addressed && f.Ruling.Refusal != nil && f.Ruling.Refusal.Reason == v1alpha1.ReasonZoneMissing:
+		return no(v1alpha1.ReasonZoneMissing, "%s", f.Ruling.Refusal.Message)
 	case !f.Addressed:
 		return no(v1alpha1.ReasonNoAddresses, "no site has reported an address yet")
+	case f.MapGeneration == 0 && f.Unpublished != "":
+		return no(v1alpha1.ReasonMapRefused, "the map with this spec is not published: %s", f.Unpublished)
 	case f.MapGeneration == 0:
-		return no(v1alpha1.ReasonNotPublished, "the map with this spec is not published: %s", cmp.Or(f.Unpublished, "it will be shortly"))
+		return no(v1alpha1.ReasonNotPublished, "the map with this spec is not published: it will be shortly")
 	case len(f.Servers) == 0:
 		return no(v1alpha1.ReasonNoNameServers, "no name server reports: see tidegate status")
 	}

@@ -2,7 +2,6 @@ package export
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +24,11 @@ type Request struct {
 	// Spec is the reading of the annotations, unless Refusal says why there is none.
 	Spec    v1alpha1.DomainExportSpec
 	Refusal *Refusal
-	// Kept is the last accepted spec, without ports if there is none. Claims are the names it holds.
-	Kept   v1alpha1.DomainExportSpec
-	Claims []v1alpha1.Claim
+	// Kept is the last accepted spec, without ports if there is none. Claims are the names it holds, Canonical is its
+	// canonical name.
+	Kept      v1alpha1.DomainExportSpec
+	Claims    []v1alpha1.Claim
+	Canonical gslb.Name
 }
 
 // Refusal is why a spec is not accepted: a reason of the condition Accepted, and a sentence.
@@ -62,7 +63,7 @@ func Plan(requests []Request, zones Zones, now time.Time) map[string]Ruling {
 	slices.SortFunc(requests, func(a, b Request) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Key, b.Key))
 	})
-	t := table{zones: zones, now: now, owner: map[gslb.Name]string{}}
+	t := table{zones: zones, now: now, owner: map[gslb.Name]string{}, namespaces: map[string]bool{}}
 	t.hold(requests)
 	rulings := make(map[string]Ruling, len(requests))
 	for _, r := range requests {
@@ -76,6 +77,8 @@ type table struct {
 	zones Zones
 	now   time.Time
 	owner map[gslb.Name]string // name -> Key
+	// namespaces are those that have exports.
+	namespaces map[string]bool
 }
 
 // hold enters the claims of accepted specs, the oldest first.
@@ -86,6 +89,7 @@ func (t *table) hold(requests []Request) {
 	}
 	var all []held
 	for _, r := range requests {
+		t.namespaces[r.Namespace] = true
 		for _, c := range r.Claims {
 			all = append(all, held{r.Key, c})
 		}
@@ -99,9 +103,12 @@ func (t *table) hold(requests []Request) {
 }
 
 func (t *table) rule(r Request) Ruling {
+	if zone := t.missing(r); zone != "" {
+		return t.keep(r, zone)
+	}
 	canonical, refusal := t.canonical(r)
 	if refusal != nil {
-		return t.settle(r, r.Kept, "", refusal)
+		return t.settle(r, r.Kept, r.Canonical, refusal)
 	}
 	if r.Refusal != nil {
 		return t.settle(r, r.Kept, canonical, r.Refusal)
@@ -142,23 +149,39 @@ func (t *table) inside(spec v1alpha1.DomainExportSpec) []gslb.Name {
 	return names
 }
 
-// conflicts maps each wanted name that is not the request's to have to its owner.
+// conflicts maps each wanted name that is not the request's to have to why that is so.
 func (t *table) conflicts(r Request, names []gslb.Name) map[gslb.Name]string {
 	found := map[gslb.Name]string{}
 	for _, name := range names {
-		if owner := t.zones.owner(name, r.Namespace); owner != "" {
-			found[name] = owner
-		} else if owner := t.owner[name]; owner != "" && owner != r.Key {
-			found[name] = owner
+		if why := t.taken(r, name); why != "" {
+			found[name] = why
 		}
 	}
 	return found
 }
 
+// taken is why a request cannot have a name, empty if it can. A name that somebody holds stays theirs, even if it becomes
+// that of a namespace.
+func (t *table) taken(r Request, name gslb.Name) string {
+	if why := t.zones.taken(name, r.Namespace); why != "" {
+		return why
+	}
+	switch owner := t.owner[name]; {
+	case owner == r.Key:
+		return ""
+	case owner != "":
+		return "belongs to " + owner
+	}
+	if namespace := t.zones.namespace(name); namespace != r.Namespace && t.namespaces[namespace] {
+		return "is kept for namespace " + namespace
+	}
+	return ""
+}
+
 func conflict(conflicts map[gslb.Name]string, then string) *Refusal {
 	var parts []string
-	for name, owner := range conflicts {
-		parts = append(parts, fmt.Sprintf("%s belongs to %s", name, owner))
+	for name, why := range conflicts {
+		parts = append(parts, string(name)+" "+why)
 	}
 	slices.Sort(parts)
 	return &Refusal{v1alpha1.ReasonHostnameConflict, strings.Join(parts, ", ") + "; " + then}
@@ -187,7 +210,7 @@ func (t *table) settle(r Request, spec v1alpha1.DomainExportSpec, canonical gslb
 }
 
 func (t *table) claim(r Request, name gslb.Name, ruling *Ruling) bool {
-	if owner := t.owner[name]; owner != "" && owner != r.Key || t.zones.owner(name, r.Namespace) != "" {
+	if t.taken(r, name) != "" {
 		return false
 	}
 	t.owner[name] = r.Key

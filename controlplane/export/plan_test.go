@@ -178,3 +178,29 @@ func TestOutsideDomainsAreNotContested(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfOtherNamespaces: a namespace with exports has the name right below the export zone, and all below that.
+func TestNamesOfOtherNamespaces(t *testing.T) {
+	demo := request("demo", "chat", 1)
+	for domain, says := range map[string]string{
+		"demo.edge.example.":  "demo.edge.example. is kept for namespace demo",
+		"x.web.edge.example.": "x.web.edge.example. is kept for namespace web",
+		"edge.example.":       "is the apex of a zone",
+		"shop.example.":       "is the apex of a zone",
+		"free.edge.example.":  "",
+	} {
+		got := export.Plan([]export.Request{request("shop", "web", 0, domain), demo}, zones, day)["shop/web"].Refusal
+		if (got == nil) != (says == "") || got != nil && !strings.Contains(got.Message, says) {
+			t.Errorf("%s: %+v", domain, got)
+		}
+	}
+	own := request("demo", "web", 2, "demo.edge.example.")
+	if got := export.Plan([]export.Request{demo, own}, zones, day)["demo/web"]; got.Refusal != nil {
+		t.Errorf("its own: %+v", got.Refusal)
+	}
+	first := request("shop", "web", 0, "demo.edge.example.")
+	first = remembered(first, export.Plan([]export.Request{first}, zones, day)["shop/web"])
+	if got := export.Plan([]export.Request{first, demo}, zones, day)["shop/web"]; got.Refusal != nil || len(got.Aliases) != 1 {
+		t.Errorf("who had it before the namespace had exports: %+v", got)
+	}
+}

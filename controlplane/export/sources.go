@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,6 +27,24 @@ func FromStatefulSet(s *appsv1.StatefulSet) Source {
 func FromService(s *corev1.Service, workload v1alpha1.ObjectReference, pod corev1.PodSpec) Source {
 	ref := v1alpha1.ObjectReference{Kind: "Service", Name: s.Name, UID: s.UID}
 	return Source{Object: ref, Workload: workload, Annotations: s.Annotations, Ports: servicePorts(s, pod)}
+}
+
+// RefuseService is why a Service that selects that many workloads cannot be exported; nil: it can.
+func RefuseService(s *corev1.Service, selected int) *Refusal {
+	switch {
+	case s.Spec.Type == corev1.ServiceTypeExternalName:
+		return &Refusal{v1alpha1.ReasonServiceUnsupported, fmt.Sprintf("it is an ExternalName for %q and has no pods: "+
+			"annotate a Deployment, a StatefulSet or a Service that selects one", s.Spec.ExternalName)}
+	case s.Spec.ClusterIP == corev1.ClusterIPNone:
+		return &Refusal{v1alpha1.ReasonServiceUnsupported, "it is headless, which names every pod, and an export names sites: " +
+			"annotate the workload itself, or a Service that has a cluster IP"}
+	case len(s.Spec.Selector) == 0:
+		return &Refusal{v1alpha1.ReasonWorkloadNotFound, "it has no selector: annotate a Service that selects one Deployment or StatefulSet"}
+	case selected != 1:
+		return &Refusal{v1alpha1.ReasonWorkloadNotFound, fmt.Sprintf("its selector finds %d Deployments and StatefulSets: "+
+			"annotate a Service that selects one", selected)}
+	}
+	return nil
 }
 
 // containerPorts are exported under their own number, as kubectl expose does.

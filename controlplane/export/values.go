@@ -42,6 +42,10 @@ func (r *reader) domains(kind string) []string {
 	if !ok {
 		return nil
 	}
+	if value == "" {
+		r.fail(annotation, value, "a host name such as chat.edge.example: remove the annotation, or name a host")
+		return nil
+	}
 	var names []string
 	for item := range strings.SplitSeq(value, ",") {
 		name, err := gslb.ParseName(strings.TrimSpace(item))

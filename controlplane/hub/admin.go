@@ -8,6 +8,10 @@ import (
 	"net/http"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/bus"
 )
@@ -25,6 +29,8 @@ type Admin struct {
 	// Status is nil while this hub does not lead, and so is NewToken.
 	Status   func() Status
 	NewToken func(ctx context.Context, role bus.Role, name string) (string, error)
+	// CheckMember says whether a member of that role and name fits what there is; nil: every one does.
+	CheckMember func(ctx context.Context, role bus.Role, name string) error
 }
 
 // ErrNotLeading is returned while another hub leads.
@@ -42,6 +48,23 @@ func Handler(current func() Admin) http.Handler {
 	})
 	mux.HandleFunc("POST /v1/tokens", func(w http.ResponseWriter, r *http.Request) { postToken(w, r, current()) })
 	return mux
+}
+
+// CheckMember refuses a site without its Site, which would run nothing, and other members with a Site's name, which is the
+// site's.
+func CheckMember(reader client.Reader) func(ctx context.Context, role bus.Role, name string) error {
+	return func(ctx context.Context, role bus.Role, name string) error {
+		err := reader.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.Site{})
+		switch {
+		case apierrors.IsNotFound(err) && role == bus.Site:
+			return fmt.Errorf("there is no Site %s: kubectl apply a Site of that name first", name)
+		case err == nil && role != bus.Site:
+			return fmt.Errorf("%s is the name of a Site: choose another name for the %s", name, role)
+		case err != nil && !apierrors.IsNotFound(err):
+			return fmt.Errorf("look for Site %s: %w: try again once the Kubernetes API answers", name, err)
+		}
+		return nil
+	}
 }
 
 type tokenRequest struct {
@@ -64,6 +87,12 @@ func postToken(w http.ResponseWriter, r *http.Request, a Admin) {
 	if a.NewToken == nil {
 		admin.WriteError(w, http.StatusServiceUnavailable, ErrNotLeading)
 		return
+	}
+	if a.CheckMember != nil {
+		if err := a.CheckMember(r.Context(), request.Role, request.Name); err != nil {
+			admin.WriteError(w, http.StatusConflict, err)
+			return
+		}
 	}
 	token, err := a.NewToken(r.Context(), request.Role, request.Name)
 	if err != nil {

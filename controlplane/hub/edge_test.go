@@ -14,6 +14,7 @@ import (
 	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/signal"
 )
 
 const service = `
@@ -94,6 +95,55 @@ func TestServiceExportsItsWorkload(t *testing.T) {
 	}
 	if want := (plan.Reason{Kind: plan.ReasonRetired, Subject: "front.shop.edge.example."}); !slices.Contains(w.in.State.Plain(), want) {
 		t.Errorf("reasons %v lack %v", w.in.State.Plain(), want)
+	}
+}
+
+// TestHostnameOfExternalDNS: a Service that was written for external-dns exports the Deployment or StatefulSet behind it.
+func TestHostnameOfExternalDNS(t *testing.T) {
+	const two = "external-dns.alpha.kubernetes.io/hostname: 'a.edge.example, b.edge.example'"
+	written := strings.Replace(service, "external-dns.alpha.kubernetes.io/hostname: front.edge.example", two, 1)
+	web := deployment("web", "web", "", "")
+	stateful := strings.Replace(strings.Replace(web, "kind: Deployment", "kind: StatefulSet", 1), "spec:", "spec:\n  serviceName: web", 1)
+	tests := []struct {
+		name, service, workload, reason string
+		serves                          []gslb.Name
+	}{
+		{"Deployment", written, web, v1alpha1.ReasonAccepted, []gslb.Name{"a.edge.example.", "b.edge.example."}},
+		{"StatefulSet", written, stateful, v1alpha1.ReasonAccepted, []gslb.Name{"a.edge.example.", "b.edge.example."}},
+		{"another namespace's", written, strings.Replace(web, "namespace: shop", "namespace: other", 1), v1alpha1.ReasonWorkloadNotFound, nil},
+		{"beside ours", strings.Replace(written, two, two+", tidegate.dev/domain: c.edge.example", 1), web, v1alpha1.ReasonAccepted, []gslb.Name{"c.edge.example."}},
+		{"wildcard", strings.Replace(written, "a.edge", "*.edge", 1), web, v1alpha1.ReasonInvalidAnnotation, nil},
+		{"headless", written + "\n  clusterIP: None", web, v1alpha1.ReasonServiceUnsupported, nil},
+		{"ExternalName", written + "\n  type: ExternalName\n  externalName: a.example", web, v1alpha1.ReasonServiceUnsupported, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.load(test.service)
+			w.load(test.workload)
+			w.settle("fra", "pek", "iad")
+			if got := w.reason("front.service", "Accepted"); got != test.reason {
+				t.Errorf("Accepted is %s, want %s", got, test.reason)
+			}
+			for _, name := range []gslb.Name{"a.edge.example.", "b.edge.example.", "c.edge.example."} {
+				if got := w.serves(name); got != slices.Contains(test.serves, name) {
+					t.Errorf("%s is served: %v", name, got)
+				}
+			}
+		})
+	}
+}
+
+// TestServiceTurnsHeadless: what was accepted before stays in force.
+func TestServiceTurnsHeadless(t *testing.T) {
+	w := newWorld(t)
+	w.load(service)
+	w.load(deployment("web", "web", "", ""))
+	w.settle("fra", "pek", "iad")
+	w.in.Services[0].Spec.ClusterIP = "None"
+	w.settle("fra", "pek", "iad")
+	if got := w.reason("front.service", "Accepted"); got != v1alpha1.ReasonServiceUnsupported || !w.serves("front.edge.example.") {
+		t.Errorf("it is %s, and front.edge.example. must stay", got)
 	}
 }
 
@@ -245,12 +295,7 @@ func TestZones(t *testing.T) {
 func TestGuards(t *testing.T) {
 	w := newWorld(t)
 	w.settle("fra", "pek", "iad")
-	w.in.Zones[0].Spec.Export = false
-	out := hub.Plan(w.in)
-	if out.Publish || out.Refused == nil {
-		t.Errorf("without an export zone it published\n%s", describe(out))
-	}
-	w.in.Zones = nil
+	w.in.Zones, w.in.Exports = nil, nil // nothing remembers chat but the map
 	if out := hub.Plan(w.in); out.Publish || out.Refused == nil {
 		t.Errorf("without a zone it published\n%s", describe(out))
 	}
@@ -268,5 +313,46 @@ func TestReasonsEnd(t *testing.T) {
 	w.pass()
 	if len(w.in.State.Reasons) != 0 {
 		t.Errorf("a day later: %v", w.in.State.Reasons)
+	}
+}
+
+// TestLoadBalancerSeesFewer: a replica counts once Kubernetes calls it ready and the load balancer has it up.
+func TestLoadBalancerSeesFewer(t *testing.T) {
+	count := func(n int64) *signal.Load { return &signal.Load{ServersUp: &n} }
+	tests := []struct {
+		name string
+		load *signal.Load
+		want gslb.MilliRPS // of three ready replicas: two of 12/s, one of 19/s
+	}{
+		{"no load balancer was read", nil, 43_000},
+		{"not measured", &signal.Load{}, 43_000},
+		{"all", count(3), 43_000},
+		{"fewer", count(2), 24_000},
+		{"one", count(1), 12_000},
+		{"none", count(0), 0},
+		{"more than are ready", count(7), 43_000},
+		{"nonsense", count(-1), 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.scale(9)
+			w.settle("fra", "pek", "iad")
+			fromFra := &w.in.Reports["fra"].Report.Services[0]
+			fromFra.Accelerators, fromFra.Load = map[string]int{"nvidia-l4": 1}, test.load
+			w.pass()
+			fra := w.in.Current.Services[0].Endpoints[0]
+			if fra.Site != "fra" || fra.Capacity != test.want {
+				t.Errorf("%s has %v, want fra with %v", fra.Site, fra.Capacity, test.want)
+			}
+			if got := w.reason("chat", "Ready"); got != v1alpha1.ReasonReady {
+				t.Errorf("Ready is %s", got)
+			}
+			w.wait(11*time.Second, "pek", "iad") // fra is silent: it keeps what it carried
+			w.pass()
+			if now := w.in.Current.Services[0].Endpoints[0]; now.Capacity != test.want {
+				t.Errorf("once fra is silent it has %v, want %v", now.Capacity, test.want)
+			}
+		})
 	}
 }

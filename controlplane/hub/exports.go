@@ -123,23 +123,28 @@ func source(w *placement.Workload) export.Source {
 	return export.FromStatefulSet(w.StatefulSet)
 }
 
-// readService follows the selector. If that leads nowhere, or to two, the export stays with the workload it has.
+// readService follows the selector. A Service that is refused, as one that selects nothing, stays with the workload it has.
 func (e *exported) readService(s *corev1.Service, workloads []*placement.Workload) {
 	found := selected(s, workloads)
-	if len(found) == 1 {
-		e.workload = found[0]
-		e.read(export.FromService(s, e.workload.Reference(), e.workload.Pod().Spec))
+	if refusal := export.RefuseService(s, len(found)); refusal != nil {
+		e.request.Spec.Source = v1alpha1.ObjectReference{Kind: "Service", Name: s.Name, UID: s.UID}
+		e.refuse(refusal.Reason, refusal.Message)
+		e.workload = e.kept(workloads)
 		return
 	}
-	e.request.Spec.Source = v1alpha1.ObjectReference{Kind: "Service", Name: s.Name, UID: s.UID}
-	e.refuse(v1alpha1.ReasonWorkloadNotFound, fmt.Sprintf("its selector finds %d Deployments and StatefulSets: "+
-		"annotate a Service that selects one", len(found)))
+	e.workload = found[0]
+	e.read(export.FromService(s, e.workload.Reference(), e.workload.Pod().Spec))
+}
+
+// kept is the workload that was exported before; nil if it is gone.
+func (e *exported) kept(workloads []*placement.Workload) *placement.Workload {
+	before := e.old.Spec.Workload
 	for _, w := range workloads {
-		kept := e.old.Spec.Workload
-		if w.Meta().Namespace == s.Namespace && w.Kind() == kept.Kind && w.Meta().Name == kept.Name && alive(w.Meta()) {
-			e.workload = w
+		if w.Meta().Namespace == e.source.Namespace && w.Kind() == before.Kind && w.Meta().Name == before.Name && alive(w.Meta()) {
+			return w
 		}
 	}
+	return nil
 }
 
 func (e *exported) read(s export.Source) {
@@ -182,6 +187,7 @@ func (t *exportTable) retire() {
 func (e *exported) remember() {
 	if e.workload != nil {
 		e.request.Kept, e.request.Claims = e.old.Spec, e.old.Status.Claims
+		e.request.Canonical = gslb.Name(e.old.Status.CanonicalName)
 	}
 }
 

@@ -31,7 +31,7 @@ func (l *Loop) watch(ctx context.Context) error {
 	for _, kind := range watched() {
 		informer, err := l.cfg.Cache.GetInformer(ctx, kind)
 		if err != nil {
-			return fmt.Errorf("watch %T: %w", kind, err)
+			return fmt.Errorf("watch %T: %w: are the definitions in deploy/crds applied?", kind, err)
 		}
 		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 			AddFunc:    func(any) { l.Poke() },

@@ -64,15 +64,18 @@ func (h *heard) takeSite(r bushub.Report) (news bool, err error) {
 	return !known || r.Received.Sub(before.Received) > SilentAfter || differs(before.Report, report), nil
 }
 
-// differs says whether a report tells more than its predecessor but for time and load.
+// differs says whether a report tells more than its predecessor but for time and what changes with every request.
 func differs(a, b signal.SiteReport) bool {
-	return a.Work != b.Work || !reflect.DeepEqual(withoutLoad(a.Services), withoutLoad(b.Services))
+	return a.Work != b.Work || !reflect.DeepEqual(steady(a.Services), steady(b.Services))
 }
 
-func withoutLoad(services []signal.ServiceReport) []signal.ServiceReport {
+// steady leaves of the loads the servers that are up: they count for the capacity.
+func steady(services []signal.ServiceReport) []signal.ServiceReport {
 	bare := make([]signal.ServiceReport, len(services))
 	for i, s := range services {
-		s.Load = nil
+		if s.Load != nil {
+			s.Load = &signal.Load{ServersUp: s.Load.ServersUp}
+		}
 		bare[i] = s
 	}
 	return bare

@@ -80,6 +80,7 @@ type Loop struct {
 	written written
 	bus     onBus
 	state   keptState
+	late    lateness
 	failed  map[string]string // stage -> its last error, so that each is logged once
 
 	mu     sync.Mutex
@@ -101,7 +102,7 @@ func New(cfg Config) *Loop {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), written: written{}, failed: map[string]string{}}
+	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), written: written{}, late: lateness{}, failed: map[string]string{}}
 	l.heard = newHeard(l.log, l.Poke)
 	return l
 }

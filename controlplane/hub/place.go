@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/controlplane/export"
@@ -111,8 +112,9 @@ func (e *exported) forget() {
 func (t *exportTable) seen(e *exported, s *site, old v1alpha1.ExportSite, desired int) v1alpha1.ExportSite {
 	now, addressed := old, true
 	report, reported := s.services[e.workload.Key()]
+	frozen := s.frozen() || t.sites.massSilence && old.Site != ""
 	switch {
-	case s.frozen() || t.sites.massSilence && old.Site != "":
+	case frozen:
 	case reported:
 		now = v1alpha1.ExportSite{ReadyReplicas: int32(report.ReadyReplicas), Accelerators: counts(report),
 			Addresses: addresses(report, old.Addresses), Message: report.Message}
@@ -122,11 +124,34 @@ func (t *exportTable) seen(e *exported, s *site, old v1alpha1.ExportSite, desire
 	}
 	now.Site, now.DesiredReplicas = string(s.id), int32(desired)
 	now.ReadyReplicas = min(now.ReadyReplicas, now.DesiredReplicas)
-	now.Capacity = export.Quantity(0)
-	if addressed {
-		now.Capacity = export.Quantity(capacity(e.ruling.Spec.Capacity, now))
+	c, rate := e.ruling.Spec.Capacity, gslb.MilliRPS(0)
+	switch {
+	case frozen: // it is not known to carry more than before
+		rate = min(capacity(c, now, now.ReadyReplicas), export.Rate(old.Capacity))
+	case addressed:
+		up := serversUp(now.ReadyReplicas, report.Load)
+		rate = capacity(c, now, up)
+		now.Message = fewerUp(now.Message, up, now.ReadyReplicas)
 	}
+	now.Capacity = export.Quantity(rate)
 	return now
+}
+
+// serversUp is how many of the ready replicas carry load: those that the load balancer has up, if it says so. A replica
+// that Kubernetes calls ready and clients cannot reach must attract nobody.
+func serversUp(ready int32, load *signal.Load) int32 {
+	if load == nil || load.ServersUp == nil {
+		return ready
+	}
+	return int32(min(int64(ready), max(*load.ServersUp, 0)))
+}
+
+// fewerUp adds to what a site says that its load balancer has fewer replicas up than are ready.
+func fewerUp(message string, up, ready int32) string {
+	if up >= ready {
+		return message
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%s; its load balancer has %d of %d ready replicas up", message, up, ready), "; ")
 }
 
 func counts(r signal.ServiceReport) map[string]int32 {
@@ -161,18 +186,35 @@ func addresses(r signal.ServiceReport, known []string) []string {
 	return texts
 }
 
-// capacity is what the ready replicas can carry: each by its accelerator, without one 1 request per second.
-func capacity(c *v1alpha1.Capacity, s v1alpha1.ExportSite) gslb.MilliRPS {
-	base := gslb.MilliRPS(1000)
-	left, sum := int(s.ReadyReplicas), gslb.MilliRPS(0)
+// alike are replicas that carry the same each.
+type alike struct {
+	each gslb.MilliRPS
+	n    int
+}
+
+// capacity is what up of the ready replicas can carry: each by its accelerator, without one 1 request per second. Which
+// of them are up is not known, so those that carry the least are counted.
+func capacity(c *v1alpha1.Capacity, s v1alpha1.ExportSite, up int32) gslb.MilliRPS {
+	groups := byRate(c, s)
+	slices.SortFunc(groups, func(a, b alike) int { return cmp.Compare(a.each, b.each) })
+	left, sum := int(up), gslb.MilliRPS(0)
+	for _, g := range groups {
+		n := min(g.n, left)
+		sum, left = min(sum+g.each.Times(n), gslb.MaxRate), left-n
+	}
+	return sum
+}
+
+func byRate(c *v1alpha1.Capacity, s v1alpha1.ExportSite) (groups []alike) {
+	base, left := gslb.MilliRPS(1000), int(s.ReadyReplicas)
 	if c != nil {
 		base = export.Rate(c.RequestsPerSecond)
 		for _, name := range slices.Sorted(maps.Keys(c.ByAccelerator)) {
 			n := min(int(s.Accelerators[name]), left)
-			sum, left = sum+export.Rate(c.ByAccelerator[name]).Times(n), left-n
+			groups, left = append(groups, alike{export.Rate(c.ByAccelerator[name]), n}), left-n
 		}
 	}
-	return min(sum+base.Times(left), gslb.MaxRate)
+	return append(groups, alike{base, left})
 }
 
 // maxBundleBytes is what the bus takes as one bundle.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
-	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 )
@@ -21,15 +20,13 @@ type stepper struct {
 	exports  *exportTable
 	names    map[gslb.Name]bool
 	services map[gslb.Name]*plan.Service
-	zones    export.Zones
 	found    map[plan.Reason]bool
 	list     []DatedReason
 }
 
 // reasons are those of before that still matter, and those of the step from the current map to next.
 func reasons(in Inputs, next *plan.Map, exports *exportTable) []DatedReason {
-	s := stepper{exports: exports, names: namesOf(next), services: servicesOf(next), zones: exports.zones.names(),
-		found: map[plan.Reason]bool{}}
+	s := stepper{exports: exports, names: namesOf(next), services: servicesOf(next), found: map[plan.Reason]bool{}}
 	for _, r := range in.State.Reasons {
 		if in.Now.Sub(r.At) < reasonsKeptFor && s.stands(r.Reason) {
 			s.found[r.Reason] = true
@@ -115,7 +112,7 @@ func (s *stepper) gaveUp(owner string, name gslb.Name) bool {
 	if e == nil || e.workload == nil {
 		return true
 	}
-	return e.running() && e.ruling.Canonical != "" && s.zones.Contain(name)
+	return e.running() && e.ruling.Canonical != "" && !slices.Contains(e.ruling.Outside, name)
 }
 
 func (s *stepper) endpoints(before, now *plan.Service) {

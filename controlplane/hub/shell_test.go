@@ -201,6 +201,21 @@ func TestReports(t *testing.T) {
 	if news != 2 {
 		t.Errorf("%d times news after other work", news)
 	}
+	requests, up := uint64(9), int64(1)
+	for range 3 {
+		requests++
+		h.take(siteReport("fra", func(r *signal.SiteReport) {
+			r.Work, r.Services = 3, []signal.ServiceReport{{Workload: "shop/Deployment/chat", DesiredReplicas: 1,
+				Load: &signal.Load{RequestsTotal: &requests, ServersUp: &up}}}
+		}))
+	}
+	up = 0
+	h.take(siteReport("fra", func(r *signal.SiteReport) {
+		r.Work, r.Services = 3, []signal.ServiceReport{{Workload: "shop/Deployment/chat", DesiredReplicas: 1, Load: &signal.Load{ServersUp: &up}}}
+	}))
+	if news != 4 {
+		t.Errorf("%d times news after a service, more requests and a server that is down", news)
+	}
 	h.take(siteReport("pek", func(r *signal.SiteReport) { r.Site, r.Work = "fra", 9 }))
 	h.take(bushub.Report{Sender: "fra", Role: bus.Site, Data: []byte("{"), Received: time.Now()})
 	sites, _ := h.all()

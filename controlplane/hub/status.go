@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -41,10 +42,50 @@ type SiteReportStatus struct {
 	Cordoned              bool   `json:"cordoned,omitempty"`
 	Drained               bool   `json:"drained,omitempty"`
 	// WorkApplied is the revision that the site runs, Work the one that it should.
-	WorkApplied     uint64 `json:"workApplied"`
-	Work            uint64 `json:"work"`
-	DesiredReplicas int    `json:"desiredReplicas"`
-	ReadyReplicas   int    `json:"readyReplicas"`
+	WorkApplied uint64 `json:"workApplied"`
+	Work        uint64 `json:"work"`
+	// WorkLateMilliseconds is how long the site has not applied work, if that is longer than it should take.
+	WorkLateMilliseconds *int64 `json:"workLateMilliseconds,omitempty"`
+	DesiredReplicas      int    `json:"desiredReplicas"`
+	ReadyReplicas        int    `json:"readyReplicas"`
+}
+
+// State is how a site stands, in a word or a few.
+func (s SiteReportStatus) State() string {
+	switch {
+	case s.Silent:
+		return "silent"
+	case s.WorkLateMilliseconds != nil:
+		return fmt.Sprintf("work not applied for %v", (time.Duration(*s.WorkLateMilliseconds) * time.Millisecond).Round(time.Second))
+	case s.Drained:
+		return "drained"
+	case s.Cordoned:
+		return "cordoned"
+	}
+	return "ok"
+}
+
+// workLateAfter is how long a site may take to apply work.
+const workLateAfter = 10 * time.Second
+
+// lateness is since when each site has had work that it has not applied.
+type lateness map[string]time.Time
+
+// note enters in each status how late the site is.
+func (l lateness) note(sites []SiteReportStatus, now time.Time) {
+	for i := range sites {
+		s := &sites[i]
+		since, behind := l[s.Name]
+		switch {
+		case s.WorkApplied >= s.Work:
+			delete(l, s.Name)
+		case !behind:
+			l[s.Name] = now
+		case now.Sub(since) > workLateAfter:
+			late := now.Sub(since).Milliseconds()
+			s.WorkLateMilliseconds = &late
+		}
+	}
 }
 
 // NameStatus is one exported service.
@@ -81,6 +122,7 @@ func (l *Loop) Status() Status {
 func (l *Loop) note(in Inputs, out Outputs) {
 	s := statusOf(in, out)
 	s.ReportsRefused = l.heard.refusedCount()
+	l.late.note(s.Sites, in.Now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status = s

@@ -16,10 +16,10 @@ import (
 // worldMap writes what name servers shall serve. A name that was served keeps at least the endpoints it had, with
 // nothing ready, until there are others.
 func worldMap(in Inputs, sites *siteTable, zones *zoneTable, exports *exportTable) *plan.Map {
-	m := &plan.Map{Sites: sites.mapSites(), Zones: zones.mapZones()}
+	m := &plan.Map{Sites: sites.mapSites(), Zones: append(zones.mapZones(), zones.needed(exports)...)}
 	for _, e := range exports.list {
-		if !e.running() || e.ruling.Canonical == "" {
-			continue
+		if !e.running() || e.ruling.Canonical == "" || !contain(m.Zones, e.ruling.Canonical) {
+			continue // a name in a zone that is gone, and that no map has any more
 		}
 		s := exports.service(e)
 		if old := exports.served[s.Name]; len(s.Endpoints) == 0 && old != nil {
@@ -31,6 +31,23 @@ func worldMap(in Inputs, sites *siteTable, zones *zoneTable, exports *exportTabl
 	}
 	m.Canonical()
 	return m
+}
+
+// needed are the zones without an object that names are still served in.
+func (t *zoneTable) needed(exports *exportTable) []plan.Zone {
+	var names []gslb.Name
+	for _, e := range exports.list {
+		if e.running() && e.ruling.Canonical != "" {
+			names = append(append(names, e.ruling.Canonical), e.ruling.Aliases...)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(t.gone), func(z plan.Zone) bool {
+		return !slices.ContainsFunc(names, func(name gslb.Name) bool { return name.Under(z.Name) })
+	})
+}
+
+func contain(zones []plan.Zone, name gslb.Name) bool {
+	return slices.ContainsFunc(zones, func(z plan.Zone) bool { return name.Under(z.Name) })
 }
 
 func servicesOf(m *plan.Map) map[gslb.Name]*plan.Service {

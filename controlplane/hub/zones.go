@@ -1,11 +1,14 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,8 +32,12 @@ type zone struct {
 }
 
 type zoneTable struct {
-	now    time.Time
-	list   []zone
+	now  time.Time
+	list []zone
+	// gone are the zones of the map that is served and that have no object any more.
+	gone []plan.Zone
+	// export is the Zone of the canonical names, nil if there is none.
+	export *v1alpha1.Zone
 	events []Event
 }
 
@@ -48,7 +55,30 @@ func newZoneTable(in Inputs) *zoneTable {
 		}
 		t.list = append(t.list, z)
 	}
+	t.findExport()
+	t.findGone(in.Current)
 	return t
+}
+
+// findExport takes the oldest zone that is marked for exports.
+func (t *zoneTable) findExport() {
+	for _, z := range t.list {
+		if z.entry != nil && z.object.Spec.Export &&
+			(t.export == nil || z.object.CreationTimestamp.Before(&t.export.CreationTimestamp)) {
+			t.export = z.object
+		}
+	}
+}
+
+func (t *zoneTable) findGone(current *plan.Map) {
+	if current == nil {
+		return
+	}
+	for _, before := range current.Zones {
+		if !slices.ContainsFunc(t.list, func(z zone) bool { return z.object.Name+"." == string(before.Name) }) {
+			t.gone = append(t.gone, before)
+		}
+	}
 }
 
 func (z *zone) keep(current *plan.Map) {
@@ -87,7 +117,26 @@ func readZone(object *v1alpha1.Zone) (plan.Zone, error) {
 		}
 		z.Records = append(z.Records, record)
 	}
-	return z, nil
+	return z, checkGlue(z)
+}
+
+// errNoGlue is why a zone whose delegation leads nowhere is not taken.
+var errNoGlue = errors.New("it is inside the zone and has no address")
+
+// checkGlue asks for an address of every name server inside the zone: nobody else can know it.
+func checkGlue(z plan.Zone) error {
+	addressed := map[gslb.Name]bool{}
+	for _, line := range z.Records {
+		if rr, err := plan.ParseRecord(z.Name, line); err == nil && (rr.Header().Rrtype == dns.TypeA || rr.Header().Rrtype == dns.TypeAAAA) {
+			addressed[gslb.Name(dns.CanonicalName(rr.Header().Name))] = true
+		}
+	}
+	for _, ns := range z.Nameservers {
+		if ns.Under(z.Name) && !addressed[ns] {
+			return fmt.Errorf("name server %s: %w: give it addresses in spec.nameservers, or an A or AAAA record in spec.records", ns, errNoGlue)
+		}
+	}
+	return nil
 }
 
 func glueRecords(zone, host gslb.Name, addresses []string) ([]string, error) {
@@ -134,22 +183,25 @@ func (t *zoneTable) mapZones() []plan.Zone {
 
 // names are the zones as the exports see them.
 func (t *zoneTable) names() export.Zones {
-	names := export.Zones{Taken: map[gslb.Name]string{}}
-	var oldest *v1alpha1.Zone
+	names := export.Zones{Taken: map[gslb.Name]string{}, Apex: map[gslb.Name]string{}}
 	for _, z := range t.list {
 		if z.entry == nil {
 			continue
 		}
 		names.Names = append(names.Names, z.name)
-		if z.object.Spec.Export && (oldest == nil || z.object.CreationTimestamp.Before(&oldest.CreationTimestamp)) {
-			oldest, names.Export = z.object, z.name
+		names.Apex[z.name] = z.object.Spec.ApexNamespace
+		if z.object == t.export {
+			names.Export = z.name
 		}
 		takenNames(names.Taken, z.entry)
+	}
+	for _, z := range t.gone {
+		names.Gone = append(names.Gone, z.Name)
 	}
 	return names
 }
 
-// takenNames enters the names that a zone uses itself; its apex is free for a service.
+// takenNames enters the names that a zone uses itself. Its apex has a rule of its own.
 func takenNames(taken map[gslb.Name]string, z *plan.Zone) {
 	what := "zone " + string(z.Name)
 	for _, ns := range z.Nameservers {
@@ -163,15 +215,25 @@ func takenNames(taken map[gslb.Name]string, z *plan.Zone) {
 	}
 }
 
+func (t *zoneTable) accepted(z zone) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAccepted, Message: "in the map"}
+	switch {
+	case errors.Is(z.err, errNoGlue):
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNoGlue, z.err.Error()
+	case z.err != nil:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalidZone, z.err.Error()
+	case z.object.Spec.Export && z.object != t.export:
+		c.Reason = v1alpha1.ReasonExportIgnored
+		c.Message = fmt.Sprintf("in the map; spec.export is ignored, since Zone %s has it and is older: canonical names are in that one", t.export.Name)
+	}
+	return c
+}
+
 // writes lists the zones whose status changes.
 func (t *zoneTable) writes() []*v1alpha1.Zone {
 	var list []*v1alpha1.Zone
 	for _, z := range t.list {
-		c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue,
-			Reason: v1alpha1.ReasonAccepted, Message: "in the map"}
-		if z.err != nil {
-			c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalidZone, z.err.Error()
-		}
+		c := t.accepted(z)
 		wanted := z.object.DeepCopy()
 		var changed []metav1.Condition
 		wanted.Status.Conditions, changed = export.Transition(z.object.Status.Conditions, []metav1.Condition{c},

@@ -37,6 +37,8 @@ type Watcher interface {
 	// Watch calls deliver with every new view, the first once all pods are known, until ctx ends. A cluster that cannot be
 	// reached delivers nothing.
 	Watch(ctx context.Context, deliver func(View)) error
+	// Trouble is why the cluster cannot be seen now, and since when; nil if it can.
+	Trouble() error
 }
 
 // Config is what an Agent works with.

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -16,6 +17,7 @@ import (
 const (
 	retryInterval  = 2 * time.Second
 	resyncInterval = time.Minute
+	applyTimeout   = 10 * time.Second
 )
 
 // ErrRefused: the cluster answered, and will not take the object as it is. Trying again soon is of no use.
@@ -37,6 +39,32 @@ type applier struct {
 	mu       sync.Mutex
 	revision uint64
 	problems map[string]string
+	trouble  trouble
+}
+
+// trouble is why the cluster does not take work, and since when.
+type trouble struct {
+	err   error
+	since time.Time
+}
+
+// next is the trouble after another attempt: it is as old as the first that failed.
+func (t trouble) next(err error, now time.Time) trouble {
+	switch {
+	case err == nil:
+		return trouble{}
+	case t.err == nil:
+		return trouble{err, now}
+	}
+	return trouble{err, t.since}
+}
+
+// text does not change while the trouble lasts: a report leaves with every change.
+func (t trouble) text() string {
+	if t.err == nil {
+		return ""
+	}
+	return fmt.Sprintf("since %s the site's cluster does not take its work: %v", t.since.UTC().Format(time.RFC3339), t.err)
 }
 
 // state is the revision that the cluster was brought to, and what went wrong with which workload.
@@ -44,6 +72,28 @@ func (a *applier) state() (revision uint64, problems map[string]string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.revision, a.problems
+}
+
+// failing is why the cluster does not take work, empty if it does.
+func (a *applier) failing() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.trouble.text()
+}
+
+// tried notes what an attempt came to and returns what to say of it.
+func (a *applier) tried(err error) string {
+	if errors.Is(err, ErrRefused) {
+		return err.Error()
+	}
+	a.mu.Lock()
+	a.trouble = a.trouble.next(err, time.Now())
+	text, told := a.trouble.text(), a.trouble.err != nil
+	a.mu.Unlock()
+	if told {
+		a.done()
+	}
+	return text
 }
 
 // run applies until ctx ends: when woken, after a failure, and once a minute.
@@ -78,6 +128,7 @@ func (a *applier) load(ctx context.Context) {
 			continue
 		}
 		a.log.Warn("the cluster does not say what runs on it", "error", err)
+		a.tried(err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryInterval):
@@ -106,13 +157,17 @@ func (a *applier) pass(ctx context.Context, d Desired, now time.Time) bool {
 		err := a.bundle(ctx, key, d.Inventory.Bundles[key], list)
 		answered = answered || err == nil || errors.Is(err, ErrRefused)
 		if err != nil {
-			problems[key] = err.Error()
+			problems[key] = a.tried(err)
 			again = again || !errors.Is(err, ErrRefused)
 		}
 	}
 	if err := a.prune(ctx, d, desired); err != nil {
 		a.log.Warn("what is left over was not removed", "error", err)
+		a.tried(err)
 		again = true
+	}
+	if !again {
+		a.tried(nil)
 	}
 	a.finish(d, problems, answered)
 	return !again
@@ -143,12 +198,19 @@ func (a *applier) bundle(ctx context.Context, key string, digest plan.Digest, li
 		a.applied = applied
 	}
 	for _, o := range list {
-		if err := a.cluster.Apply(ctx, o); err != nil {
+		if err := a.applyOne(ctx, o); err != nil {
 			return err
 		}
 	}
 	a.fresh[key] = digest
 	return nil
+}
+
+// applyOne bounds the wait for a cluster that takes requests and answers none.
+func (a *applier) applyOne(ctx context.Context, o Object) error {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	return a.cluster.Apply(ctx, o)
 }
 
 // prune deletes leftovers and forgets them. With a part of the work unknown nothing is left over.

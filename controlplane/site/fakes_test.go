@@ -109,13 +109,21 @@ func (b *fakeBus) count() int {
 type fakeCluster struct {
 	mu      sync.Mutex
 	away    bool
+	hangs   bool   // it takes requests and answers none
 	refuse  string // the name of an object that it does not take
 	objects map[Ref]int
 	owned   []Applied
 	views   chan View
 }
 
-func (c *fakeCluster) Apply(_ context.Context, o Object) error {
+func (c *fakeCluster) Apply(ctx context.Context, o Object) error {
+	c.mu.Lock()
+	hangs := c.hangs
+	c.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -139,6 +147,15 @@ func (c *fakeCluster) Delete(_ context.Context, ref Ref) error {
 }
 
 func (c *fakeCluster) Owned(context.Context) ([]Applied, error) { return c.owned, nil }
+
+func (c *fakeCluster) Trouble() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.away {
+		return errAway
+	}
+	return nil
+}
 
 func (c *fakeCluster) Watch(ctx context.Context, deliver func(View)) error {
 	for {

@@ -170,11 +170,23 @@ func pause(since time.Duration, changed bool) time.Duration {
 	return reportInterval - since
 }
 
+// clusterProblems are what keeps the site's cluster from being changed and from being seen.
+func (l *loop) clusterProblems() []string {
+	var list []string
+	if text := l.apply.failing(); text != "" {
+		list = append(list, text)
+	}
+	if err := l.cfg.Watcher.Trouble(); err != nil {
+		list = append(list, err.Error())
+	}
+	return list
+}
+
 // show updates the status.
 func (l *loop) show(r signal.SiteReport, sent bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.status.Services, l.status.Problems = r.Services, nil
+	l.status.Services, l.status.Problems = r.Services, l.clusterProblems()
 	if l.balancer != nil {
 		l.status.Problems = append(l.status.Problems, "load balancer: "+l.balancer.Error())
 	}

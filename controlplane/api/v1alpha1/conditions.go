@@ -13,17 +13,21 @@ const (
 // ConditionReporting says whether a Site's agent reports.
 const ConditionReporting = "Reporting"
 
-// Reasons of the condition Accepted. The first also stands on a Zone.
+// Reasons of the condition Accepted. Accepted also stands on a Zone; ZoneMissing also as a reason of Programmed.
 const (
-	ReasonAccepted          = "Accepted"
-	ReasonInvalidAnnotation = "InvalidAnnotation"
-	ReasonInvalidName       = "InvalidName"
-	ReasonHostnameConflict  = "HostnameConflict"
-	ReasonPlacementNotFound = "PlacementNotFound"
-	ReasonWorkloadNotFound  = "WorkloadNotFound"
-	ReasonWorkloadConflict  = "WorkloadConflict"
-	ReasonNoExportZone      = "NoExportZone"
-	ReasonInvalidZone       = "InvalidZone"
+	ReasonAccepted           = "Accepted"
+	ReasonInvalidAnnotation  = "InvalidAnnotation"
+	ReasonInvalidName        = "InvalidName"
+	ReasonHostnameConflict   = "HostnameConflict"
+	ReasonPlacementNotFound  = "PlacementNotFound"
+	ReasonServiceUnsupported = "ServiceUnsupported"
+	ReasonWorkloadNotFound   = "WorkloadNotFound"
+	ReasonWorkloadConflict   = "WorkloadConflict"
+	ReasonNoExportZone       = "NoExportZone"
+	ReasonZoneMissing        = "ZoneMissing"
+	ReasonInvalidZone        = "InvalidZone"
+	ReasonNoGlue             = "NameserverWithoutAddress"
+	ReasonExportIgnored      = "ExportIgnored"
 )
 
 // Reasons of the condition Verified.
@@ -37,6 +41,7 @@ const (
 const (
 	ReasonProgrammed      = "Programmed"
 	ReasonNotPublished    = "NotPublished"
+	ReasonMapRefused      = "MapRefused"
 	ReasonAwaitingServers = "AwaitingNameServers"
 	ReasonNoNameServers   = "NoNameServers"
 	ReasonNoAddresses     = "NoAddresses"

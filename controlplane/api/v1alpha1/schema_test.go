@@ -31,7 +31,10 @@ type crd struct {
 		Versions []struct {
 			Name         string
 			Subresources map[string]any
-			Schema       struct {
+			Columns      []struct {
+				JSONPath string `json:"jsonPath"`
+			} `json:"additionalPrinterColumns"`
+			Schema struct {
 				OpenAPIV3Schema spec.Schema `json:"openAPIV3Schema"`
 			}
 		}
@@ -141,6 +144,11 @@ func TestDefinitions(t *testing.T) {
 		_, hasStatus := c.Spec.Versions[0].Subresources["status"]
 		if hasStatus != (kind != "EdgePlacement") {
 			t.Errorf("%s has a status subresource: %v", kind, hasStatus)
+		}
+		for _, column := range c.Spec.Versions[0].Columns {
+			if kind == "Site" && column.JSONPath == ".spec.lines" {
+				t.Error("kubectl prints a list as JSON: leave it out of the columns of Sites")
+			}
 		}
 	}
 }

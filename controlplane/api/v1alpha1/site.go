@@ -8,7 +8,6 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,categories=tidegate
 // +kubebuilder:printcolumn:name=REGION,type=string,JSONPath=`.spec.region`
-// +kubebuilder:printcolumn:name=LINES,type=string,JSONPath=`.spec.lines`
 // +kubebuilder:printcolumn:name=CORDONED,type=boolean,priority=1,JSONPath=`.spec.cordoned`
 // +kubebuilder:printcolumn:name=DRAINED,type=boolean,priority=1,JSONPath=`.spec.drained`
 // +kubebuilder:printcolumn:name=REPORTING,type=string,JSONPath=`.status.conditions[?(@.type=="Reporting")].status`

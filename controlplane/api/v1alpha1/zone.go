@@ -30,6 +30,10 @@ type ZoneSpec struct {
 	// export marks the zone of the canonical names <service>.<namespace>.<zone>. Of several the oldest is taken.
 	// +optional
 	Export bool `json:"export,omitempty"`
+	// apexNamespace is the namespace whose objects may have the zone's own name as a domain. Without it nobody may.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`
+	ApexNamespace string `json:"apexNamespace,omitempty"`
 	// records are static records beside the exported names, one line of a zone file each, such as
 	// "www 300 IN A 192.0.2.80". Names without a final dot are relative to the zone.
 	// +optional

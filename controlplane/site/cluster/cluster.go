@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -35,6 +37,10 @@ type Cluster struct {
 	client dynamic.Interface
 	mapper meta.ResettableRESTMapper
 	log    *slog.Logger
+
+	mu      sync.Mutex
+	unseen  map[string]error // resource -> why it cannot be watched
+	blindAt time.Time        // since when there is one
 }
 
 var (
@@ -59,7 +65,7 @@ func Connect(config *rest.Config, log *slog.Logger) (*Cluster, error) {
 
 // New makes a Cluster of its parts.
 func New(client dynamic.Interface, mapper meta.ResettableRESTMapper, log *slog.Logger) *Cluster {
-	return &Cluster{client: client, mapper: mapper, log: log}
+	return &Cluster{client: client, mapper: mapper, log: log, unseen: map[string]error{}}
 }
 
 // Apply makes an object be as its manifest says, taking over fields that somebody else has set.

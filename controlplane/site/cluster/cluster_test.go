@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -254,4 +255,34 @@ func TestPodOf(t *testing.T) {
 			t.Errorf("%s: %+v %t", name, got, wanted)
 		}
 	}
+}
+
+// TestTrouble: a cluster that cannot be listed is told of, since when, until it can.
+func TestTrouble(t *testing.T) {
+	c, client, _ := newCluster(t)
+	var well atomic.Bool
+	client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return !well.Load(), nil, errors.New("etcd is gone")
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- c.Watch(ctx, func(site.View) {}) }()
+	until := func(what string, is func() bool) {
+		t.Helper()
+		for range 1000 {
+			if is() {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Errorf("it never is %s; trouble: %v", what, c.Trouble())
+	}
+	until("told", func() bool {
+		err := c.Trouble()
+		return err != nil && strings.Contains(err.Error(), "the pods of the site's cluster are not seen: etcd is gone")
+	})
+	well.Store(true)
+	until("over", func() bool { return c.Trouble() == nil })
+	cancel()
+	<-done
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -150,9 +151,13 @@ type informer struct {
 func (c *Cluster) informer(resource schema.GroupVersionResource, blank func() runtime.Object, seen func(string, runtime.Object)) (informer, error) {
 	client := c.client.Resource(resource)
 	list := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return client.List(ctx, o) },
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			list, err := client.List(ctx, o)
+			return list, c.tried(ctx, resource.Resource, err)
+		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return client.Watch(ctx, o)
+			w, err := client.Watch(ctx, o)
+			return w, c.tried(ctx, resource.Resource, err)
 		},
 	}
 	shared := cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(list, c.client), &unstructured.Unstructured{}, 0, nil)
@@ -164,6 +169,32 @@ func (c *Cluster) informer(resource schema.GroupVersionResource, blank func() ru
 		return informer{}, fmt.Errorf("watch %s: %w", resource.Resource, err)
 	}
 	return informer{shared, registration.HasSynced}, nil
+}
+
+// tried notes what an attempt to list or watch came to, and returns it.
+func (c *Cluster) tried(ctx context.Context, resource string, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(c.unseen, resource)
+	case ctx.Err() == nil:
+		if len(c.unseen) == 0 {
+			c.blindAt = time.Now()
+		}
+		c.unseen[resource] = err
+	}
+	return err
+}
+
+// Trouble is why pods or nodes cannot be watched now.
+func (c *Cluster) Trouble() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range slices.Sorted(maps.Keys(c.unseen)) {
+		return fmt.Errorf("since %s the %s of the site's cluster are not seen: %w", c.blindAt.UTC().Format(time.RFC3339), resource, c.unseen[resource])
+	}
+	return nil
 }
 
 // typed turns what the dynamic client gives into the typed object, without what nobody here reads.

@@ -81,10 +81,11 @@ func TestServersChangeUnderLoad(t *testing.T) {
 	worker := r.worker()
 	l := r.load(4, url(f))
 	sets := [][]lb.Server{{a.Server, b.Server}, {b.Server, c.Server}, {c.Server}, {{Name: "c", Addr: a.Addr}}, {a.Server, b.Server, c.Server}, {b.Server}}
-	for round := range 24 {
+	for round := 0; round < 24 || l.sent.Load() < 300; round++ {
 		r.apply(with(f, sets[round%len(sets)]...))
 		time.Sleep(10 * time.Millisecond)
 	}
+	r.apply(with(f, b.Server))
 	l.check(r, 300)
 	if r.worker() != worker {
 		t.Error("servers changed by a reload")
