@@ -23,8 +23,10 @@ down: ## stop what `make up` started, and leave nothing behind
 test: deps lint build test-go ## run every test that CI runs
 
 test-go:
+	@command -v haproxy >/dev/null || echo "left out: the tests that drive a real HAProxy (make deps installs it)"
 	CGO_ENABLED=1 $(GO) test -race ./...
-	cd deploy && CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
+	cd deploy && CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /e2e$$)
+	cd deploy && CGO_ENABLED=1 $(GO) test -race -v -timeout 25m ./e2e # -v: it says what it leaves out
 
 lint: ## gofmt, go vet (amd64 and arm64), staticcheck and the layer test
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
