@@ -1,8 +1,8 @@
 package geodata
 
 import (
-	"crypto/sha256"
 	"fmt"
+	"iter"
 
 	"tidegate.dev/tidegate/gslb"
 )
@@ -12,10 +12,8 @@ import (
 // half a degree and 64 sites it sends 0.4 % of the IPv4 addresses to another site than the full database does, where the
 // middle sends 7.8 % (whole /8s of one owner are in one place, and then it matters on which side of a border that is).
 func (t *Table) Coarsen(grid Grid) (*Table, error) {
-	v4, v6 := t.v4.runs(), t.v6.runs()
-	means := t.means(grid, v4, v6)
+	means := t.means(grid)
 	set := placeSet{}
-	set.add(Place{})
 	refs := make([]placeRef, len(t.places))
 	for id, p := range t.places {
 		if p.HasLocation {
@@ -23,12 +21,25 @@ func (t *Table) Coarsen(grid Grid) (*Table, error) {
 		}
 		refs[id] = set.add(p)
 	}
-	v4, v6 = v4.with(refs), v6.with(refs)
-	places, err := number(set.list, v4, v6)
+	v4, v6 := referred(t.v4.units(), refs), referred(t.v6.units(), refs)
+	places, ids, err := set.number(v4, v6)
 	if err != nil {
 		return nil, fmt.Errorf("coarsen geo table: %w", err)
 	}
-	return finish(t.origin, places, v4, v6), nil
+	return newTable(t.origin, places, numbered(v4, ids), numbered(v6, ids)), nil
+}
+
+// referred yields the runs with other places, joined where they became equal.
+func referred(runs iter.Seq2[uint64, PlaceID], refs []placeRef) iter.Seq2[uint64, placeRef] {
+	return func(yield func(uint64, placeRef) bool) {
+		last := erase // no run has it
+		for start, id := range runs {
+			if refs[id] != last && !yield(start, refs[id]) {
+				return
+			}
+			last = refs[id]
+		}
+	}
 }
 
 // square is what shares one location.
@@ -54,16 +65,15 @@ func (m *mean) location() gslb.Location {
 
 // means weighs an IPv4 run by its units, and an IPv6 run as one unit: the size of an IPv6 network says little about how
 // many clients it has.
-func (t *Table) means(grid Grid, v4, v6 runs) map[square]*mean {
+func (t *Table) means(grid Grid) map[square]*mean {
 	units := make([]int64, len(t.places))
-	for i, start := range v4.starts {
-		next := uint64(1) << unitBits4
-		if i+1 < len(v4.starts) {
-			next = v4.starts[i+1]
-		}
-		units[v4.ids[i]] += int64(next - start)
+	began, of := uint64(0), Unknown
+	for start, id := range t.v4.units() {
+		units[of] += int64(start - began)
+		began, of = start, id
 	}
-	for _, id := range v6.ids {
+	units[of] += int64(1<<unitBits4 - began)
+	for _, id := range t.v6.units() {
 		units[id]++
 	}
 	means := map[square]*mean{}
@@ -79,11 +89,4 @@ func (t *Table) means(grid Grid, v4, v6 runs) map[square]*mean {
 		m.add(p.Location, units[id])
 	}
 	return means
-}
-
-// finish makes the table of numbered runs, and names it.
-func finish(origin Origin, places []Place, v4, v6 runs) *Table {
-	t := newTable(origin, places, v4, v6, [sha256.Size]byte{})
-	t.digest = sha256.Sum256(t.payload())
-	return t
 }

@@ -12,13 +12,13 @@ import (
 type index4 struct {
 	buckets [buckets]bucket4
 	ids     idColumn
-	// wideBits is, for a bucket with one place, the length of the prefix that Lookup answers with: at most 16.
+	// wideBits is, for a bucket with one place, the length of the prefix that Lookup answers with, at most 16; else mixed.
 	wideBits [buckets]uint8
 }
 
 // bucket4 is 256 units: a bit is set where a range begins, the first one always.
 type bucket4 struct {
-	begins [bucketWords]uint64
+	begins unitSet
 	// before is how many ranges begin in the words before each.
 	before [bucketWords]uint8
 	// first is the position of the bucket's first place.
@@ -37,98 +37,95 @@ const (
 func (x *index4) lookup(addr uint32) (PlaceID, int) {
 	b := &x.buckets[addr>>bucketBits]
 	unit := uint8(addr >> unitShift4)
-	word := unit / 64 % bucketWords
-	upTo := b.begins[word] & (2<<(unit%64) - 1)
-	id := x.ids.at(int(b.first) + int(b.before[word]) + bits.OnesCount64(upTo) - 1)
-	if b.begins == [bucketWords]uint64{1} {
-		return id, int(x.wideBits[addr>>bucketBits])
+	id := x.ids.at(b.position(unit))
+	if wide := x.wideBits[addr>>bucketBits]; wide != mixed {
+		return id, int(wide)
 	}
-	first, next := b.around(unit)
+	first, next := b.begins.around(unit)
 	return id, unitBits4 - widestBlock(uint64(unit), first, next, first > 0, true, bucketShift)
 }
 
-// around is the unit where the range of a unit begins, and the one where the next range does.
-func (b *bucket4) around(unit uint8) (first, next uint64) {
-	word := int(unit) / 64
+// position is where the place of a unit stands in the list of places.
+func (b *bucket4) position(unit uint8) int {
+	word := unit / 64 % bucketWords
 	upTo := b.begins[word] & (2<<(unit%64) - 1)
-	after := b.begins[word] &^ (2<<(unit%64) - 1)
-	down, up := word, word
-	for upTo == 0 { // ends at the bucket's first unit, which is always marked
-		down--
-		upTo = b.begins[down]
-	}
-	for after == 0 {
-		if up++; up == bucketWords {
-			return uint64(down*64 + 63 - bits.LeadingZeros64(upTo)), bucketUnits
-		}
-		after = b.begins[up]
-	}
-	return uint64(down*64 + 63 - bits.LeadingZeros64(upTo)), uint64(up*64 + bits.TrailingZeros64(after))
+	return int(b.first) + int(b.before[word]) + bits.OnesCount64(upTo) - 1
 }
 
-// newIndex4 lays out runs.
-func newIndex4(runs runs) *index4 {
-	x := &index4{ids: newIDColumn(runs.ids, countEntries4(runs.starts))}
-	at := 0 // the run that holds the current unit
-	for i := range x.buckets {
-		b, begin := &x.buckets[i], uint64(i)<<bucketShift
-		if at+1 < len(runs.starts) && runs.starts[at+1] == begin {
-			at++
-		}
-		b.first = uint32(x.ids.len())
-		b.begins[0] = 1
-		x.ids.append(runs.ids[at])
-		x.wideBits[i] = uint8(unitBits4 - runs.widest(at, begin, unitBits4))
-		for at+1 < len(runs.starts) && runs.starts[at+1] < begin+bucketUnits {
-			at++
-			unit := runs.starts[at] - begin
-			b.begins[unit/64] |= 1 << (unit % 64)
-			x.ids.append(runs.ids[at])
-		}
-		for word := 1; word < bucketWords; word++ {
-			b.before[word] = b.before[word-1] + uint8(bits.OnesCount64(b.begins[word-1]))
-		}
-	}
-	return x
-}
-
-func countEntries4(starts []uint64) int {
+// newIndex4 lays out runs by unit, which it walks over twice.
+func newIndex4(runs iter.Seq2[uint64, PlaceID], places int) *index4 {
 	entries := buckets
-	for _, start := range starts {
+	for start := range runs {
 		if start%bucketUnits != 0 {
 			entries++
 		}
 	}
-	return entries
+	x := &index4{ids: newIDColumn(places, entries)}
+	last, next := Unknown, 0 // the place of the last run, and the first bucket that is not begun
+	for start, id := range runs {
+		bucket, unit := int(start>>bucketShift), uint8(start%bucketUnits)
+		for ; next < bucket; next++ {
+			x.begin(next, last)
+		}
+		if unit == 0 {
+			x.begin(next, id)
+			next++
+		} else {
+			if next == bucket {
+				x.begin(next, last)
+				next++
+			}
+			x.buckets[bucket].begins.set(unit)
+			x.ids.append(id)
+		}
+		last = id
+	}
+	for ; next < buckets; next++ {
+		x.begin(next, last)
+	}
+	x.finish()
+	return x
 }
 
-// ranges joins what the buckets cut.
-func (x *index4) ranges() iter.Seq2[uint32, PlaceID] {
-	return func(yield func(uint32, PlaceID) bool) {
+// begin opens the next bucket with the place of its first unit.
+func (x *index4) begin(bucket int, id PlaceID) {
+	b := &x.buckets[bucket]
+	b.first = uint32(x.ids.len())
+	b.begins.set(0)
+	x.ids.append(id)
+}
+
+// finish counts the marks of every bucket, and how wide those with one place reach.
+func (x *index4) finish() {
+	var whole [buckets]PlaceID
+	for i := range x.buckets {
+		b := &x.buckets[i]
+		for word := 1; word < bucketWords; word++ {
+			b.before[word] = b.before[word-1] + uint8(bits.OnesCount64(b.begins[word-1]))
+		}
+		whole[i] = x.ids.at(int(b.first))
+		if b.begins != (unitSet{1}) {
+			x.wideBits[i] = mixed
+		}
+	}
+	widen(&x.wideBits, &whole)
+}
+
+// units yields the runs by unit: it joins what the buckets cut.
+func (x *index4) units() iter.Seq2[uint64, PlaceID] {
+	return func(yield func(uint64, PlaceID) bool) {
 		last, position := Unknown, 0
 		for i := range x.buckets {
-			for word, begins := range x.buckets[i].begins {
-				for ; begins != 0; begins &= begins - 1 {
-					id := x.ids.at(position)
-					if position++; position > 1 && id == last {
-						continue
-					}
-					last = id
-					unit := i<<bucketShift | word*64 | bits.TrailingZeros64(begins)
-					if !yield(uint32(unit)<<unitShift4, id) {
-						return
-					}
+			for unit := range x.buckets[i].begins.all() {
+				id := x.ids.at(position)
+				if position++; position > 1 && id == last {
+					continue
+				}
+				last = id
+				if !yield(uint64(i)<<bucketShift|uint64(unit), id) {
+					return
 				}
 			}
 		}
 	}
-}
-
-// runs is what newIndex4 was given.
-func (x *index4) runs() runs {
-	var r runs
-	for start, id := range x.ranges() {
-		r.append(uint64(start)>>unitShift4, id)
-	}
-	return r
 }

@@ -17,7 +17,7 @@ type index6 struct {
 	slots []slot
 	// entries ascend within a root; a last one with key 0 closes the list.
 	entries []entry
-	// wideBits is, for a root with one place, the length of the prefix that Lookup answers with: at most 16.
+	// wideBits is, for a root with one place, the length of the prefix that Lookup answers with, at most 16; else mixed.
 	wideBits [buckets]uint8
 }
 
@@ -50,6 +50,20 @@ func (e entry) id() PlaceID                 { return PlaceID(e & (1<<entryShift 
 
 // lookup finds the place of a /64 and the length of the widest prefix around it with that place.
 func (x *index6) lookup(network uint64) (PlaceID, int) {
+	at, key := x.entryOf(network), network>>unitShift6&entryKey
+	id := x.entries[at].id()
+	if wide := x.wideBits[network>>(64-bucketBits)]; wide != mixed {
+		return id, int(wide)
+	}
+	begin, next := x.entries[at].key(), x.entries[at+1].key()
+	if next == 0 { // the next root's
+		next = rootUnits
+	}
+	return id, unitBits6 - widestBlock(key, begin, next, begin > 0, true, entryBits)
+}
+
+// entryOf is the position of the entry that holds a /64.
+func (x *index6) entryOf(network uint64) int {
 	s, rest := x.roots[network>>(64-bucketBits)], network<<bucketBits
 	for s>>40 != 0 {
 		taken := s >> 40
@@ -64,37 +78,51 @@ func (x *index6) lookup(network uint64) (PlaceID, int) {
 		}
 		n -= half
 	}
-	begin, next := x.entries[at].key(), x.entries[at+1].key()
-	if next == 0 { // the next root's
-		if begin == 0 {
-			return x.entries[at].id(), int(x.wideBits[network>>(64-bucketBits)])
-		}
-		next = rootUnits
-	}
-	block := widestBlock(key, begin, next, begin > 0, true, entryBits)
-	return x.entries[at].id(), unitBits6 - block
+	return at
 }
 
-// newIndex6 lays out runs.
-func newIndex6(runs runs) *index6 {
-	x := &index6{entries: make([]entry, 0, len(runs.starts)+buckets+1)}
-	at := 0 // the run that holds the current unit
+// newIndex6 lays out runs by unit, which it walks over twice.
+func newIndex6(runs iter.Seq2[uint64, PlaceID]) *index6 {
+	entries := buckets + 1
+	for start := range runs {
+		if start%rootUnits != 0 {
+			entries++
+		}
+	}
+	x := &index6{entries: make([]entry, 0, entries)}
+	last, next := Unknown, 0 // the place of the last run, and the first root that is not begun
+	for start, id := range runs {
+		root := int(start >> entryBits)
+		for ; next < root || next == root && start%rootUnits != 0; next++ {
+			x.entries = append(x.entries, newEntry(0, last))
+		}
+		x.entries = append(x.entries, newEntry(start%rootUnits, id))
+		next, last = root+1, id
+	}
+	for ; next < buckets; next++ {
+		x.entries = append(x.entries, newEntry(0, last))
+	}
+	x.finish()
+	return x
+}
+
+// finish grows the roots over their entries, and says how wide those with one place reach.
+func (x *index6) finish() {
+	var whole [buckets]PlaceID
+	first := 0
 	for i := range x.roots {
-		begin := uint64(i) << entryBits
-		if at+1 < len(runs.starts) && runs.starts[at+1] == begin {
-			at++
+		end := first + 1
+		for end < len(x.entries) && x.entries[end].key() != 0 {
+			end++
 		}
-		first := len(x.entries)
-		x.entries = append(x.entries, newEntry(0, runs.ids[at]))
-		x.wideBits[i] = uint8(unitBits6 - runs.widest(at, begin, unitBits6))
-		for at+1 < len(runs.starts) && runs.starts[at+1] < begin+rootUnits {
-			at++
-			x.entries = append(x.entries, newEntry(runs.starts[at]-begin, runs.ids[at]))
+		if whole[i] = x.entries[first].id(); end > first+1 {
+			x.wideBits[i] = mixed
 		}
-		x.roots[i] = x.grow(first, len(x.entries), 0, entryBits)
+		x.roots[i] = x.grow(first, end, 0, entryBits)
+		first = end
 	}
 	x.entries = append(x.entries, newEntry(0, Unknown))
-	return x
+	widen(&x.wideBits, &whole)
 }
 
 // grow makes the slot of 2^width units from begin on. The entry at first holds its first unit; those behind it, up to
@@ -120,8 +148,8 @@ func (x *index6) grow(first, end int, begin uint64, width uint8) slot {
 	return nodeSlot(children, taken)
 }
 
-// ranges joins what the roots cut.
-func (x *index6) ranges() iter.Seq2[uint64, PlaceID] {
+// units yields the runs by unit: it joins what the roots cut.
+func (x *index6) units() iter.Seq2[uint64, PlaceID] {
 	return func(yield func(uint64, PlaceID) bool) {
 		last, root := Unknown, -1
 		for i, e := range x.entries[:len(x.entries)-1] {
@@ -132,18 +160,9 @@ func (x *index6) ranges() iter.Seq2[uint64, PlaceID] {
 				continue
 			}
 			last = e.id()
-			if !yield(uint64(root)<<(64-bucketBits)|e.key()<<unitShift6, last) {
+			if !yield(uint64(root)<<entryBits|e.key(), last) {
 				return
 			}
 		}
 	}
-}
-
-// runs is what newIndex6 was given.
-func (x *index6) runs() runs {
-	var r runs
-	for start, id := range x.ranges() {
-		r.append(start>>unitShift6, id)
-	}
-	return r
 }

@@ -1,9 +1,12 @@
 package geodata
 
 import (
-	"crypto/sha256"
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"iter"
 	"math"
 	"time"
 
@@ -27,15 +30,24 @@ const (
 )
 
 func (t *Table) payload() []byte {
+	var out bytes.Buffer
+	t.writePayload(&out)
+	return out.Bytes()
+}
+
+// writePayload writes to memory or into a hash, which do not fail.
+func (t *Table) writePayload(to io.Writer) {
+	out := bufio.NewWriterSize(to, 64<<10)
 	var date uint64
 	if !t.origin.Date.IsZero() {
 		date = uint64(t.origin.Date.Unix())
 	}
-	out := binary.AppendUvarint(nil, date)
-	out = appendText(out, t.origin.Source)
-	out = appendPlaces(out, t.places)
-	out = appendRuns(out, t.v4.runs())
-	return appendRuns(out, t.v6.runs())
+	head := binary.AppendUvarint(nil, date)
+	head = appendText(head, t.origin.Source)
+	out.Write(appendPlaces(head, t.places))
+	writeRuns(out, t.v4.units())
+	writeRuns(out, t.v6.units())
+	out.Flush()
 }
 
 func appendText(out []byte, s string) []byte {
@@ -81,17 +93,23 @@ func appendPlace(out []byte, p Place, line uint64) []byte {
 	return out
 }
 
-func appendRuns(out []byte, r runs) []byte {
-	out = binary.AppendUvarint(out, uint64(len(r.starts)))
-	before := uint64(0)
-	for _, start := range r.starts {
-		out = binary.AppendUvarint(out, start-before)
+func writeRuns(out *bufio.Writer, units iter.Seq2[uint64, PlaceID]) {
+	count, before := uint64(0), uint64(0)
+	for range units {
+		count++
+	}
+	writeNumber(out, count)
+	for start := range units {
+		writeNumber(out, start-before)
 		before = start
 	}
-	for _, id := range r.ids {
-		out = binary.AppendUvarint(out, uint64(id))
+	for _, id := range units {
+		writeNumber(out, uint64(id))
 	}
-	return out
+}
+
+func writeNumber(out *bufio.Writer, n uint64) {
+	out.Write(binary.AppendUvarint(out.AvailableBuffer(), n))
 }
 
 func decodePayload(payload []byte) (*Table, error) {
@@ -110,7 +128,7 @@ func decodePayload(payload []byte) (*Table, error) {
 	if in.err != nil {
 		return nil, in.err
 	}
-	return newTable(origin, places, v4, v6, sha256.Sum256(payload)), nil
+	return newTable(origin, places, v4.units(), v6.units()), nil
 }
 
 func readPlaces(in *reader) []Place {

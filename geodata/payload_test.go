@@ -96,11 +96,15 @@ func TestDecodeRefusesBombs(t *testing.T) {
 }
 
 func TestTooManyPlaces(t *testing.T) {
-	all := runs{ids: make([]PlaceID, MaxPlaces+1)}
-	for i := range all.ids {
-		all.ids[i] = PlaceID(i)
+	set := placeSet{list: make([]Place, MaxPlaces+1)}
+	all := func(yield func(uint64, placeRef) bool) {
+		for i := range set.list {
+			if !yield(uint64(i), placeRef(i)) {
+				return
+			}
+		}
 	}
-	if _, err := number(make([]Place, MaxPlaces+1), all); !errors.Is(err, ErrTooManyPlaces) {
+	if _, _, err := set.number(all); !errors.Is(err, ErrTooManyPlaces) {
 		t.Errorf("%d places: %v, want ErrTooManyPlaces", MaxPlaces, err)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
+	"sync"
 )
 
 // placeRef is a place while a table is being built: an index into placeSet.list.
@@ -17,13 +19,17 @@ const (
 	erase = ^placeRef(0)
 )
 
-// placeSet gives every distinct place one placeRef, in the order in which they come.
+// placeSet gives every distinct place one placeRef, in the order in which they come. Layers that are read at once share
+// it.
 type placeSet struct {
+	mu   sync.Mutex
 	list []Place
 	refs map[Place]placeRef
 }
 
 func (s *placeSet) ref(p Place) (placeRef, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if ref, known := s.refs[p]; known {
 		return ref, nil
 	}
@@ -74,37 +80,35 @@ var ErrTooManyPlaces = errors.New("too many places")
 // MaxPlaces is the most places that a table holds, the unknown one among them.
 const MaxPlaces = 1 << 20
 
-// number replaces the references in the runs by IDs, and returns the places by ID. The place with the most runs comes
-// first, so that its ID is short in a file; what is equal there is ordered by content, so that equal sources make equal
-// tables in whatever order they were read.
-func number(list []Place, all ...runs) ([]Place, error) {
-	used := make([]int, max(len(list), 1))
-	for _, r := range all {
-		for _, id := range r.ids {
-			used[id]++
+// number finds the places that the runs use, and gives each an ID: places are by ID, ids by reference. The place with the
+// most runs comes first, so that its ID is short in a file; what is equal there is ordered by content, so that equal
+// sources make equal tables in whatever order they were read.
+func (s *placeSet) number(all ...iter.Seq2[uint64, placeRef]) (places []Place, ids []PlaceID, err error) {
+	var used []int
+	for _, runs := range all {
+		for _, ref := range runs {
+			for int(ref) >= len(used) {
+				used = append(used, make([]int, max(len(s.list), 1)-len(used))...)
+			}
+			used[ref]++
 		}
 	}
 	var order []placeRef
-	for ref := 1; ref < len(list); ref++ {
+	for ref := 1; ref < len(used); ref++ {
 		if used[ref] > 0 {
 			order = append(order, placeRef(ref))
 		}
 	}
 	if len(order) >= MaxPlaces {
-		return nil, fmt.Errorf("%w: %d, a table holds %d; use a wider grid", ErrTooManyPlaces, len(order), MaxPlaces-1)
+		return nil, nil, fmt.Errorf("%w: %d, a table holds %d; use a wider grid", ErrTooManyPlaces, len(order), MaxPlaces-1)
 	}
 	slices.SortFunc(order, func(a, b placeRef) int {
-		return cmp.Or(cmp.Compare(used[b], used[a]), list[a].compare(list[b]))
+		return cmp.Or(cmp.Compare(used[b], used[a]), s.list[a].compare(s.list[b]))
 	})
-	places, ids := make([]Place, 1, 1+len(order)), make([]PlaceID, len(used))
+	places, ids = make([]Place, 1, 1+len(order)), make([]PlaceID, len(used))
 	for _, ref := range order {
 		ids[ref] = PlaceID(len(places))
-		places = append(places, list[ref])
+		places = append(places, s.list[ref])
 	}
-	for _, r := range all {
-		for i := range r.ids {
-			r.ids[i] = ids[r.ids[i]]
-		}
-	}
-	return places, nil
+	return places, ids, nil
 }

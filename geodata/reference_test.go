@@ -25,34 +25,23 @@ type reference struct {
 	units map[uint64]geodata.Place // asked for so far
 }
 
-func (r reference) address(n uint64) geodata.Place {
-	var layers [3]geodata.Place
+// address is what a layer says of an address: what was said last.
+func (r reference) address(layer int, n uint64) (place geodata.Place) {
 	for _, s := range r.said {
-		if s.first <= n && n <= s.last {
-			layers[s.layer] = s.place
+		if s.layer == layer && s.first <= n && n <= s.last {
+			place = s.place
 		}
 	}
-	var merged geodata.Place
-	for _, p := range layers {
-		if p.Country != "" {
-			merged.Country = p.Country
-		}
-		if p.Line != "" {
-			merged.Line = p.Line
-		}
-	}
-	return merged
+	return place
 }
 
-// unit is the place that most addresses of a unit have, of equals the one that comes first; no place does not count.
-func (r reference) unit(u uint64) geodata.Place {
-	if p, asked := r.units[u]; asked {
-		return p
-	}
+// layerUnit is the place that most addresses of a unit have in a layer, of equals the one that comes first; no place
+// does not count.
+func (r reference) layerUnit(layer int, u uint64) geodata.Place {
 	counts := map[geodata.Place]int{}
 	var order []geodata.Place
 	for n := range uint64(256) {
-		p := r.address(u<<8 | n)
+		p := r.address(layer, u<<8|n)
 		if counts[p]++; counts[p] == 1 {
 			order = append(order, p)
 		}
@@ -64,12 +53,29 @@ func (r reference) unit(u uint64) geodata.Place {
 			best = p
 		}
 	}
-	r.units[u] = best
 	return best
+}
+
+// unit is what the layers say together, the first on top.
+func (r reference) unit(u uint64) geodata.Place {
+	if p, asked := r.units[u]; asked {
+		return p
+	}
+	place := r.layerUnit(1, u)
+	top := r.layerUnit(0, u)
+	if top.Country != "" {
+		place.Country = top.Country
+	}
+	if top.Line != "" {
+		place.Line = top.Line
+	}
+	r.units[u] = place
+	return place
 }
 
 // bits is the length of the widest prefix around u that has one place. Places change only beside the ends of what was
 // said, so no other unit needs to be asked.
+// An IPv6 prefix never reaches into ::/3, where addresses carry IPv4 ones.
 func (r reference) bits(u uint64, unitBits int) int {
 	var others []uint64
 	for _, s := range r.said {
@@ -79,7 +85,11 @@ func (r reference) bits(u uint64, unitBits int) int {
 			}
 		}
 	}
-	for bits := range unitBits {
+	shortest := 0
+	if unitBits == 56 {
+		shortest = 3
+	}
+	for bits := shortest; bits < unitBits; bits++ {
 		block := unitBits - bits
 		within := func(other uint64) bool { return other>>block == u>>block }
 		if !slices.ContainsFunc(others, within) {

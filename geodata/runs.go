@@ -1,5 +1,7 @@
 package geodata
 
+import "iter"
+
 // runs is a whole address space as the units where the place changes: starts begins at 0 and ascends, and neighbouring
 // ids differ.
 type runs struct {
@@ -16,22 +18,15 @@ func (r *runs) append(start uint64, id PlaceID) {
 	r.ids = append(r.ids, id)
 }
 
-// with is the same space with other places, joined where they became equal. The result holds references.
-func (r *runs) with(refs []placeRef) runs {
-	var out runs
-	for i, start := range r.starts {
-		out.append(start, PlaceID(refs[r.ids[i]]))
+// units yields the runs.
+func (r *runs) units() iter.Seq2[uint64, PlaceID] {
+	return func(yield func(uint64, PlaceID) bool) {
+		for i, start := range r.starts {
+			if !yield(start, r.ids[i]) {
+				return
+			}
+		}
 	}
-	return out
-}
-
-// widest is the log2 size of the widest aligned block around unit inside run at, in a space of 2^space units.
-func (r *runs) widest(at int, unit uint64, space int) int {
-	next, hasNext := uint64(0), at+1 < len(r.starts)
-	if hasNext {
-		next = r.starts[at+1]
-	}
-	return widestBlock(unit, r.starts[at], next, at > 0, hasNext, space)
 }
 
 // idColumn is a list of place IDs, half as large where 16 bits hold them all.
@@ -40,12 +35,10 @@ type idColumn struct {
 	wide   []uint32
 }
 
-// newIDColumn is an empty column that will hold capacity of the given ids.
-func newIDColumn(ids []PlaceID, capacity int) idColumn {
-	for _, id := range ids {
-		if id > 1<<16-1 {
-			return idColumn{wide: make([]uint32, 0, capacity)}
-		}
+// newIDColumn is an empty column for IDs below places.
+func newIDColumn(places, capacity int) idColumn {
+	if places > 1<<16 {
+		return idColumn{wide: make([]uint32, 0, capacity)}
 	}
 	return idColumn{narrow: make([]uint16, 0, capacity)}
 }

@@ -58,6 +58,15 @@ func (s *spans[K]) flat() []span[K] {
 	return sweep(waiting)
 }
 
+// said gives every unit of 2^shift addresses one place.
+func (s *spans[K]) said(shift int) *said[K] {
+	writer := unitWriter[K]{shift: shift}
+	for _, sp := range s.flat() {
+		writer.add(sp.first, sp.last, sp.ref)
+	}
+	return writer.finish()
+}
+
 // sweep walks over the space with the spans that contain the position in a heap, the one added last on top.
 func sweep[K key](waiting []layered[K]) []span[K] {
 	var out []span[K]

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"iter"
+	"math/bits"
 	"net/netip"
 	"time"
 
@@ -31,35 +32,77 @@ type Table struct {
 //
 // An IPv4-mapped address is looked up, and answered, as the IPv4 address it carries. An address of the NAT64 prefix
 // 64:ff9b::/96 (RFC 6052 section 2.1) is looked up as the IPv4 address it carries, and its prefix is the IPv6 one
-// behind that /96: it may be longer than /56, so do not cut such an address to its unit before looking it up.
+// behind that /96: it may be longer than /56, so do not cut such an address to its unit before looking it up. The
+// prefix of another address never contains these two networks.
 // The zero Addr has no place and no prefix.
 func (t *Table) Lookup(addr netip.Addr) (PlaceID, netip.Prefix) {
-	if addr.Is4() || addr.Is4In6() {
-		addr = addr.Unmap()
-		id, bits := t.v4.lookup(uint32Of(addr))
-		return id, prefix(addr, bits)
+	at := locate(addr)
+	if at.is4 {
+		id, bits := t.v4.lookup(at.addr4)
+		return id, at.prefix(bits)
 	}
-	if !addr.Is6() {
+	if !at.addr.IsValid() {
 		return Unknown, netip.Prefix{}
 	}
-	network, host := halves(addr)
-	if network == nat64Network && host>>32 == 0 {
-		id, bits := t.v4.lookup(uint32(host))
-		return id, prefix(addr, nat64Bits+bits)
-	}
-	id, bits := t.v6.lookup(network)
-	return id, prefix(addr, bits)
+	id, bits := t.v6.lookup(at.network)
+	return id, at.prefix(bits)
 }
 
-// nat64Network is the upper half of 64:ff9b::/96, the well-known prefix of RFC 6052 section 2.1.
+// located is an address as the indexes see it.
+type located struct {
+	addr          netip.Addr // as its prefix is answered
+	is4           bool       // it is an IPv4 address, or carries one
+	addr4         uint32
+	network, host uint64 // the halves of an IPv6 address
+}
+
+// The networks whose addresses carry IPv4 ones in their last 32 bits, by halves: 64:ff9b::/96, the well-known prefix of
+// RFC 6052 section 2.1, and ::ffff:0:0/96, the IPv4-mapped addresses of RFC 4291 section 2.5.5.2. Both lie in ::/3.
 const (
 	nat64Network = 0x0064ff9b_00000000
-	nat64Bits    = 96
+	mappedHost   = 0xffff_00000000
+	carrierBits  = 96
 )
 
-func prefix(addr netip.Addr, bits int) netip.Prefix {
-	p, _ := addr.Prefix(bits) // bits is never more than the address has
+func locate(addr netip.Addr) located {
+	addr = addr.Unmap()
+	if addr.Is4() {
+		return located{addr: addr, is4: true, addr4: uint32Of(addr)}
+	}
+	if !addr.IsValid() {
+		return located{}
+	}
+	network, host := halves(addr)
+	at := located{addr: addr, network: network, host: host}
+	if network == nat64Network && host>>32 == 0 {
+		at.is4, at.addr4 = true, uint32(host)
+	}
+	return at
+}
+
+// prefix is the answer's, of as many bits as an index said.
+func (at *located) prefix(bits int) netip.Prefix {
+	if at.addr.Is6() {
+		if at.is4 {
+			bits += carrierBits
+		} else if at.network>>61 == 0 || bits < 3 {
+			bits = outsideCarriers(at.network, at.host, bits)
+		}
+	}
+	p, _ := at.addr.Prefix(bits) // bits is never more than the address has
 	return p
+}
+
+// outsideCarriers lengthens a prefix until it contains no carrier.
+func outsideCarriers(network, host uint64, length int) int {
+	for _, carrier := range [...][2]uint64{{nat64Network, 0}, {0, mappedHost}} {
+		common := bits.LeadingZeros64(network ^ carrier[0])
+		if common == 64 {
+			common += bits.LeadingZeros64(host ^ carrier[1])
+		}
+		length = max(length, common+1)
+	}
+	return length
 }
 
 // Place is what the table knows about id; an id that is not of this table knows nothing.
@@ -81,10 +124,26 @@ func (t *Table) Origin() Origin { return t.origin }
 
 // V4 yields the ranges of the whole IPv4 space in order: the first address of each, and its place. There is no gap,
 // the first range begins at 0, and neighbours differ in place.
-func (t *Table) V4() iter.Seq2[uint32, PlaceID] { return t.v4.ranges() }
+func (t *Table) V4() iter.Seq2[uint32, PlaceID] {
+	return func(yield func(uint32, PlaceID) bool) {
+		for unit, id := range t.v4.units() {
+			if !yield(uint32(unit)<<unitShift4, id) {
+				return
+			}
+		}
+	}
+}
 
 // V6 yields the ranges of the whole IPv6 space in order, as V4 does; an address is given by its upper 64 bits.
-func (t *Table) V6() iter.Seq2[uint64, PlaceID] { return t.v6.ranges() }
+func (t *Table) V6() iter.Seq2[uint64, PlaceID] {
+	return func(yield func(uint64, PlaceID) bool) {
+		for unit, id := range t.v6.units() {
+			if !yield(unit<<unitShift6, id) {
+				return
+			}
+		}
+	}
+}
 
 // The sizes of the two spaces, in units.
 const (
@@ -94,7 +153,12 @@ const (
 	unitShift6 = 64 - unitBits6
 )
 
-// newTable takes over its slices.
-func newTable(origin Origin, places []Place, v4, v6 runs, digest [sha256.Size]byte) *Table {
-	return &Table{origin: origin, digest: digest, places: places, v4: newIndex4(v4), v6: newIndex6(v6)}
+// newTable lays out runs by unit, names the result, and keeps places.
+func newTable(origin Origin, places []Place, v4, v6 iter.Seq2[uint64, PlaceID]) *Table {
+	origin.Date = origin.Date.UTC().Truncate(time.Second)
+	t := &Table{origin: origin, places: places, v4: newIndex4(v4, len(places)), v6: newIndex6(v6)}
+	sum := sha256.New()
+	t.writePayload(sum)
+	sum.Sum(t.digest[:0])
+	return t
 }

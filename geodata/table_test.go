@@ -81,7 +81,9 @@ func TestLookup(t *testing.T) {
 		{"mapped", "::ffff:20.5.7.9", "CC", "20.5.7.0/24"},
 		{"NAT64", "64:ff9b::20.5.7.9", "CC", "64:ff9b::1405:700/120"},
 		{"NAT64, wide", "64:ff9b::21.5.7.9", "AA", "64:ff9b::1500:0/104"},
-		{"not the NAT64 prefix", "64:ff9b::1:20.5.7.9", "", "::/3"},
+		{"beside the NAT64 prefix", "64:ff9b::1:20.5.7.9", "", "64:ff9b::1:0:0/96"},
+		{"beside the mapped addresses", "::1", "", "::/81"},
+		{"unknown IPv6 without what carries IPv4", "100::1", "", "100::/8"},
 		{"IPv6", "2a00:1::1", "KK", "2a00:1::/32"},
 		{"IPv6 with a zone", "2a00:1::1%eth0", "KK", "2a00:1::/32"},
 		{"half of a /56: the lower", "2a00:2:0:ff00::1", "YY", "2a00:2::/32"},
@@ -112,11 +114,13 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// A later layer takes over the fields that it knows, and leaves the others.
+// A layer gives the fields that it knows, and leaves the others to those below.
 func TestLayersMergeFieldByField(t *testing.T) {
 	var b geodata.Builder
-	add(t, b.Source(), network{"20.0.0.0/8", geodata.Place{Location: gslb.Location{LatMicro: 1}, HasLocation: true, Country: "AA"}})
 	add(t, b.Source(), network{"20.1.0.0/16", line("telecom")}, network{"10.0.0.0/8", line("mobile")})
+	add(t, b.Source(), network{"20.0.0.0/8", geodata.Place{
+		Location: gslb.Location{LatMicro: 1}, HasLocation: true, Country: "AA", Line: "edu",
+	}})
 	add(t, b.Override(), network{"20.1.1.0/24", at(5, 6)}, network{"20.1.2.0/24", country("BB")}, network{"20.1.3.0/24", geodata.Place{}})
 	table := build(t, &b)
 	here := gslb.Location{LatMicro: 1}
@@ -124,7 +128,7 @@ func TestLayersMergeFieldByField(t *testing.T) {
 		addr string
 		want geodata.Place
 	}{
-		{"20.0.0.1", geodata.Place{Location: here, HasLocation: true, Country: "AA"}},
+		{"20.0.0.1", geodata.Place{Location: here, HasLocation: true, Country: "AA", Line: "edu"}},
 		{"20.1.0.1", geodata.Place{Location: here, HasLocation: true, Country: "AA", Line: "telecom"}},
 		{"20.1.1.1", geodata.Place{Location: gslb.Location{LatMicro: 5, LonMicro: 6}, HasLocation: true, Country: "AA", Line: "telecom"}},
 		{"20.1.2.1", geodata.Place{Location: here, HasLocation: true, Country: "BB", Line: "telecom"}},

@@ -43,10 +43,16 @@ func (l Location) Direction() Direction {
 func (d Direction) DistanceKm(e Direction) int {
 	// Division, unlike a shift, rounds both signs alike: there is as far as back.
 	cx, cy, cz := (d.y*e.z-d.z*e.y)/one, (d.z*e.x-d.x*e.z)/one, (d.x*e.y-d.y*e.x)/one
-	dot := (d.x*e.x + d.y*e.y + d.z*e.z) >> 30
+	dot := d.Dot(e)
 	sin := int64(sqrt(uint64(cx*cx + cy*cy + cz*cz)))
 	return int((angle(sin, dot)*EarthRadiusKm + one/2) >> 30)
 }
+
+// Dot is the cosine of the angle between two directions, in parts of 2^30: it grows as the distance shrinks.
+func (d Direction) Dot(e Direction) int64 { return (d.x*e.x + d.y*e.y + d.z*e.z) >> 30 }
+
+// DotOfTwoKm is the most by which Dot changes when the distance changes by two kilometres.
+const DotOfTwoKm = 2*one/EarthRadiusKm + 1
 
 func radians(micro int32) int64 {
 	return int64(micro) * halfTurn / microPerPi

@@ -26,3 +26,31 @@ func TestUnit(t *testing.T) {
 		t.Errorf("unit of %s: %s", c.Prefix, got)
 	}
 }
+
+func TestClientTakesIPv4OutOfItsCarrier(t *testing.T) {
+	for in, want := range map[string]ClientSubnet{
+		"84.128.7.0/24":                {Prefix: netip.MustParsePrefix("84.128.7.0/24")},
+		"2001:db8::/48":                {Prefix: netip.MustParsePrefix("2001:db8::/48")},
+		"64:ff9b::5480:700/120":        {Prefix: netip.MustParsePrefix("84.128.7.0/24"), CarrierBits: 96},
+		"::ffff:84.128.7.9/128":        {Prefix: netip.MustParsePrefix("84.128.7.9/32"), CarrierBits: 96},
+		"::ffff:0:0/96":                {Prefix: netip.MustParsePrefix("0.0.0.0/0"), CarrierBits: 96},
+		"64:ff9b::/95":                 {Prefix: netip.MustParsePrefix("64:ff9b::/95")},
+		"64:ff9b:1::5480:700/120":      {Prefix: netip.MustParsePrefix("64:ff9b:1::5480:700/120")},
+		"64:ff9b::1:5480:700/120":      {Prefix: netip.MustParsePrefix("64:ff9b::1:5480:700/120")},
+		"::84.128.7.0/120":             {Prefix: netip.MustParsePrefix("::84.128.7.0/120")},
+		"64:ff9b::ffff:ffff/128":       {Prefix: netip.MustParsePrefix("255.255.255.255/32"), CarrierBits: 96},
+		"2001:db8:0:ffff::1.2.3.4/128": {Prefix: netip.MustParsePrefix("2001:db8:0:ffff::102:304/128")},
+	} {
+		if got := Client(netip.MustParsePrefix(in), false); got != want {
+			t.Errorf("%s: %+v, want %+v", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{
+		"84.128.7.9": "84.128.7.0/24", "::ffff:84.128.7.9": "84.128.7.0/24", "64:ff9b::84.128.7.9": "84.128.7.0/24",
+		"2001:db8:1:2ff::1": "2001:db8:1:200::/56", "fe80::1%eth0": "fe80::/56",
+	} {
+		if got := Resolver(netip.MustParseAddr(in)).Prefix.String(); got != want {
+			t.Errorf("resolver %s: %s, want %s", in, got, want)
+		}
+	}
+}

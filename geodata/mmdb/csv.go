@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/lines"
@@ -20,36 +19,35 @@ import (
 
 // readCSV streams an ASN list: first address, last address, AS number, and more columns that are not looked at. An
 // address is written as usual or as a decimal number; one from 2^32 on is IPv6.
-func (r *Reader) readCSV(path string) error {
+func (r *Reader) readCSV(path string, layer *geodata.Stream) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer file.Close()
 	rows := csv.NewReader(file)
 	rows.ReuseRecord, rows.FieldsPerRecord = true, -1
-	layer, count := r.builder.Source(), 0
+	count := 0
 	for ; ; count++ {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		if err := r.addRow(layer, row); err != nil {
 			line, _ := rows.FieldPos(0)
-			return fmt.Errorf("line %d: %w", line, err)
+			return "", fmt.Errorf("line %d: %w", line, err)
 		}
 	}
 	if count == 0 {
-		return ErrNoRecords
+		return "", ErrNoRecords
 	}
-	r.note(filepath.Base(path), time.Time{})
-	return nil
+	return filepath.Base(path), nil
 }
 
-func (r *Reader) addRow(layer *geodata.Layer, row []string) error {
+func (r *Reader) addRow(layer *geodata.Stream, row []string) error {
 	if len(row) < 3 {
 		return fmt.Errorf("%d columns, want first address, last address, AS number", len(row))
 	}
@@ -65,7 +63,11 @@ func (r *Reader) addRow(layer *geodata.Layer, row []string) error {
 	if err != nil {
 		return fmt.Errorf("AS number %q: want 0 to 4294967295", row[2])
 	}
-	return layer.AddRange(first, last, geodata.Place{Line: r.LineOf(lines.ASN(asn))})
+	ref, err := layer.Ref(geodata.Place{Line: r.LineOf(lines.ASN(asn))})
+	if err != nil {
+		return err
+	}
+	return layer.AddRange(first, last, ref)
 }
 
 func parseAddr(s string) (netip.Addr, error) {

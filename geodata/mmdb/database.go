@@ -1,64 +1,110 @@
 package mmdb
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"net/netip"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/oschwald/maxminddb-golang/v2"
+	"golang.org/x/sync/errgroup"
 
 	"tidegate.dev/tidegate/geodata"
 )
 
-// readDatabase streams the networks of a MaxMind DB. Records are shared by many networks, so each is decoded once.
-func (r *Reader) readDatabase(path string) error {
-	// Mapped into memory, a file that someone cuts short meanwhile would end the process.
-	file, err := os.ReadFile(path)
+// ErrFileChanged says that a mapped file was cut short while it was read.
+var ErrFileChanged = errors.New("the file was changed while it was read; rename a finished file into place instead")
+
+// readDatabase streams the networks of a MaxMind DB, both families at once. The file is mapped, not copied: it is often
+// larger than what is made of it.
+func (r *Reader) readDatabase(path string, layer *geodata.Stream) (string, error) {
+	db, err := maxminddb.Open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
-	db, err := maxminddb.OpenBytes(file)
-	if err != nil {
-		return err
+	defer db.Close()
+	var group errgroup.Group
+	var useful [2]bool
+	for i, space := range spaces(db) {
+		group.Go(func() error {
+			return survivingFaults(func() (err error) {
+				useful[i], err = r.readNetworks(db, space, layer)
+				return err
+			})
+		})
 	}
-	useful, err := r.readNetworks(db)
-	if err != nil {
-		return err
+	if err := group.Wait(); err != nil {
+		return "", err
 	}
-	if !useful {
-		return fmt.Errorf("database of type %q: %w", db.Metadata.DatabaseType, ErrNoRecords)
+	if !useful[0] && !useful[1] {
+		return "", fmt.Errorf("database of type %q: %w", db.Metadata.DatabaseType, ErrNoRecords)
 	}
-	r.note(fmt.Sprintf("%s (%s)", filepath.Base(path), db.Metadata.DatabaseType), db.Metadata.BuildTime())
-	return nil
+	r.dated(db.Metadata.BuildTime())
+	return fmt.Sprintf("%s (%s)", filepath.Base(path), db.Metadata.DatabaseType), nil
 }
 
-func (r *Reader) readNetworks(db *maxminddb.Reader) (useful bool, err error) {
-	layer, seen := r.builder.Source(), map[uintptr]geodata.Place{}
-	for network := range db.Networks() {
+// spaces are the parts of a database that are read: all of IPv4, and the IPv6 space that is handed out.
+func spaces(db *maxminddb.Reader) []netip.Prefix {
+	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("2000::/3")}
+	if db.Metadata.IPVersion == 4 {
+		return all[:1]
+	}
+	return all
+}
+
+// survivingFaults turns the fault of a read beyond the end of a mapped file, which would end the process, into an error.
+func survivingFaults(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if fault, ok := recover().(interface {
+			runtime.Error
+			Addr() uintptr
+		}); ok {
+			err = fmt.Errorf("%w (%w)", ErrFileChanged, fault)
+		}
+	}()
+	return read()
+}
+
+// readNetworks reads each record once: many networks share it.
+func (r *Reader) readNetworks(db *maxminddb.Reader, space netip.Prefix, layer *geodata.Stream) (useful bool, err error) {
+	seen := map[uintptr]geodata.Ref{}
+	for network := range db.NetworksWithin(space) {
 		if err := network.Err(); err != nil {
 			return false, err
 		}
-		place, known := seen[network.Offset()]
+		ref, known := seen[network.Offset()]
 		if !known {
 			var says bool
-			if place, says, err = r.decode(network); err != nil {
+			if ref, says, err = r.decode(network, layer); err != nil {
 				return false, fmt.Errorf("record of %v: %w", network.Prefix(), err)
 			}
-			seen[network.Offset()] = place
+			seen[network.Offset()] = ref
 			useful = useful || says
 		}
-		if err := layer.Add(network.Prefix(), place); err != nil {
+		if err := layer.Add(within(network.Prefix(), space), ref); err != nil {
 			return false, err
 		}
 	}
 	return useful, nil
 }
 
-func (r *Reader) decode(network maxminddb.Result) (geodata.Place, bool, error) {
+// within is the part of a network that lies in the space: a record may cover more.
+func within(network, space netip.Prefix) netip.Prefix {
+	if network.Addr().BitLen() != space.Addr().BitLen() || network.Bits() < space.Bits() {
+		return space
+	}
+	return network
+}
+
+func (r *Reader) decode(network maxminddb.Result, layer *geodata.Stream) (geodata.Ref, bool, error) {
 	var rec record
 	if err := network.Decode(&rec); err != nil {
-		return geodata.Place{}, false, err
+		return geodata.Ref{}, false, err
 	}
 	place, says := r.place(rec)
-	return place, says, nil
+	ref, err := layer.Ref(place)
+	return ref, says, err
 }

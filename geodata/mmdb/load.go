@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/lines"
@@ -23,17 +27,15 @@ const CityGrid geodata.Grid = 100_000
 var ErrNoRecords = errors.New("it has no country, coordinates or AS number in any record")
 
 // Load reads databases into one table: a city database, an ASN database, or both, in one file for all addresses or one
-// per family. Each file gives what its records carry; where two give the same field, the later file counts.
+// per family. Each file gives what its records carry; where two give the same field, the first file counts.
 func Load(paths ...string) (*geodata.Table, error) {
 	known, err := lines.Default()
 	if err != nil {
 		return nil, err
 	}
 	reader := Reader{Grid: CityGrid, LineOf: known.Line}
-	for _, path := range paths {
-		if err := reader.Read(path); err != nil {
-			return nil, err
-		}
+	if err := reader.Read(paths...); err != nil {
+		return nil, err
 	}
 	return reader.Table()
 }
@@ -47,23 +49,40 @@ type Reader struct {
 
 	builder geodata.Builder
 	sources []string
-	oldest  time.Time
+
+	mu     sync.Mutex
+	oldest time.Time
 }
 
-// Read adds a file over those before it: CSV if its name ends so, else a MaxMind DB.
-func (r *Reader) Read(path string) error {
+// Read adds files below those before them, several at once: CSV if the name ends so, else a MaxMind DB.
+func (r *Reader) Read(paths ...string) error {
+	var group errgroup.Group
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		layer := r.builder.Stream()
+		group.Go(func() (err error) {
+			names[i], err = r.read(path, layer)
+			return err
+		})
+	}
+	err := group.Wait()
+	r.sources = append(r.sources, names...)
+	return err
+}
+
+func (r *Reader) read(path string, layer *geodata.Stream) (source string, err error) {
 	read := r.readDatabase
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
 		read = r.readCSV
 	}
-	err := read(path)
+	source, err = read(path, layer)
 	if opening := (*fs.PathError)(nil); errors.As(err, &opening) {
 		err = opening.Err // the path is in the message already
 	}
 	if err != nil {
-		return fmt.Errorf("load %q: %w", path, err)
+		return "", fmt.Errorf("load %q: %w", path, err)
 	}
-	return nil
+	return source, nil
 }
 
 // Table builds the table of the files read. Its date is the oldest file's, since that is the one to worry about.
@@ -71,9 +90,35 @@ func (r *Reader) Table() (*geodata.Table, error) {
 	return r.builder.Build(geodata.Origin{Source: strings.Join(r.sources, ", "), Date: r.oldest})
 }
 
-func (r *Reader) note(source string, date time.Time) {
-	r.sources = append(r.sources, source)
+// dated notes when a file was made.
+func (r *Reader) dated(date time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.oldest.IsZero() || date.Before(r.oldest) && !date.IsZero() {
 		r.oldest = date
 	}
+}
+
+// place is what a record says, and whether it says anything that could be used.
+func (r *Reader) place(rec record) (geodata.Place, bool) {
+	place := geodata.Place{Country: rec.country}
+	if rec.latitude != nil && rec.longitude != nil {
+		place.HasLocation = true
+		place.Location = gslb.Location{LatMicro: micro(*rec.latitude), LonMicro: micro(*rec.longitude)}
+		if place.Location.Valid() {
+			place.Location = r.Grid.Centre(place.Location)
+		}
+	}
+	if rec.asn != 0 {
+		place.Line = r.LineOf(rec.asn)
+	}
+	return place, rec.country != "" || place.HasLocation || rec.asn != 0
+}
+
+// micro rounds degrees; what is not on the earth stays so, for Place.Check to refuse.
+func micro(degrees float64) int32 {
+	if !(math.Abs(degrees) <= 360) {
+		return math.MaxInt32
+	}
+	return int32(math.Round(degrees * 1e6))
 }

@@ -84,10 +84,10 @@ func TestLoad(t *testing.T) {
 			},
 		},
 		{
-			"a later file wins, field by field", func(t *testing.T) []string {
+			"the first file wins, field by field", func(t *testing.T) []string {
 				return []string{
-					writeDatabase(t, "a.mmdb", "city", 4, entry{"20.0.0.0/8", dbIPCity("DE", 50.11, 8.68)}),
 					writeDatabase(t, "b.mmdb", "country", 4, entry{"20.1.0.0/16", map[string]any{"country_code": "FR"}}),
+					writeDatabase(t, "a.mmdb", "city", 4, entry{"20.0.0.0/8", dbIPCity("DE", 50.11, 8.68)}),
 				}
 			},
 			map[string]geodata.Place{
@@ -138,7 +138,7 @@ func TestLoadRefuses(t *testing.T) {
 		}, `x.mmdb": database of type "Connection-Type": it has no country`},
 		{"a country that is none", func(t *testing.T) string {
 			return writeDatabase(t, "x.mmdb", "city", 4, entry{"20.0.0.0/8", dbIPCity("Germany", 1, 1)})
-		}, `x.mmdb": add 20.0.0.0 to 20.255.255.255: not a place: country "Germany"`},
+		}, `x.mmdb": record of 20.0.0.0/8: not a place: country "Germany"`},
 		{"coordinates off the earth", func(t *testing.T) string {
 			return writeDatabase(t, "x.mmdb", "city", 4, entry{"20.0.0.0/8", dbIPCity("DE", 91, 1)})
 		}, "is not on the earth"},

@@ -3,56 +3,119 @@ package mmdb
 import (
 	"math"
 
-	"tidegate.dev/tidegate/geodata"
+	"github.com/oschwald/maxminddb-golang/v2/mmdbdata"
+
 	"tidegate.dev/tidegate/geodata/lines"
-	"tidegate.dev/tidegate/gslb"
 )
 
 // record has the fields of every schema that is read; a record of one of them fills in its own.
+//
+// GeoIP2 City, Country: country.iso_code, subdivisions[0].iso_code, location.latitude, location.longitude. DB-IP, flat:
+// country_code, state1, latitude, longitude. ASN and ISP: autonomous_system_number, isp.
 type record struct {
-	// GeoIP2 City and Country.
-	Country struct {
-		ISOCode string `maxminddb:"iso_code"`
-	} `maxminddb:"country"`
-	Location struct {
-		Latitude  *float64 `maxminddb:"latitude"`
-		Longitude *float64 `maxminddb:"longitude"`
-	} `maxminddb:"location"`
-	// DB-IP, flat.
-	CountryCode string   `maxminddb:"country_code"`
-	Latitude    *float64 `maxminddb:"latitude"`
-	Longitude   *float64 `maxminddb:"longitude"`
-	// ASN and ISP, GeoIP2 and flat.
-	ASN lines.ASN `maxminddb:"autonomous_system_number"`
+	country, subdivision string
+	state, isp           string
+	latitude, longitude  *float64
+	asn                  lines.ASN
 }
 
-// place is what a record says, and whether it says anything that could be used.
-func (r *Reader) place(rec record) (geodata.Place, bool) {
-	latitude, longitude, country := rec.Location.Latitude, rec.Location.Longitude, rec.Country.ISOCode
-	if latitude == nil || longitude == nil {
-		latitude, longitude = rec.Latitude, rec.Longitude
+// UnmarshalMaxMindDBCursor reads what is known and skips the rest: names in eight languages are most of a city record.
+func (r *record) UnmarshalMaxMindDBCursor(c mmdbdata.Cursor) (mmdbdata.Cursor, error) {
+	return eachField(c, func(key string, value mmdbdata.Cursor) (mmdbdata.Cursor, error) {
+		switch key {
+		case "country":
+			return eachField(value, r.codeInto(&r.country))
+		case "subdivisions":
+			return firstOf(value, r.codeInto(&r.subdivision))
+		case "location":
+			return eachField(value, r.coordinate)
+		case "country_code":
+			return text(value, &r.country)
+		case "state1":
+			return text(value, &r.state)
+		case "isp":
+			return text(value, &r.isp)
+		case "autonomous_system_number":
+			return number(value, &r.asn)
+		}
+		return r.coordinate(key, value)
+	})
+}
+
+type fieldReader = func(key string, value mmdbdata.Cursor) (mmdbdata.Cursor, error)
+
+func (r *record) codeInto(code *string) fieldReader {
+	return func(key string, value mmdbdata.Cursor) (mmdbdata.Cursor, error) {
+		if key == "iso_code" {
+			return text(value, code)
+		}
+		return value.Skip()
 	}
-	if country == "" {
-		country = rec.CountryCode
+}
+
+func (r *record) coordinate(key string, value mmdbdata.Cursor) (next mmdbdata.Cursor, err error) {
+	var degrees float64
+	switch key {
+	case "latitude":
+		r.latitude = &degrees
+	case "longitude":
+		r.longitude = &degrees
+	default:
+		return value.Skip()
 	}
-	place := geodata.Place{Country: country}
-	if latitude != nil && longitude != nil {
-		place.HasLocation = true
-		place.Location = gslb.Location{LatMicro: micro(*latitude), LonMicro: micro(*longitude)}
-		if place.Location.Valid() {
-			place.Location = r.Grid.Centre(place.Location)
+	degrees, next, err = value.ReadFloat()
+	return next, err
+}
+
+func text(value mmdbdata.Cursor, into *string) (next mmdbdata.Cursor, err error) {
+	*into, next, err = value.ReadString()
+	return next, err
+}
+
+func number(value mmdbdata.Cursor, into *lines.ASN) (mmdbdata.Cursor, error) {
+	n, next, err := value.ReadUint()
+	if n <= math.MaxUint32 {
+		*into = lines.ASN(n)
+	}
+	return next, err
+}
+
+func eachField(c mmdbdata.Cursor, read fieldReader) (mmdbdata.Cursor, error) {
+	fields, err := c.Map()
+	if err != nil {
+		return c, mmdbdata.NormalizeUnmarshalError[record](err)
+	}
+	var next mmdbdata.Cursor
+	for {
+		key, value, more := fields.Next(next)
+		if !more {
+			return fields.End()
+		}
+		if next, err = read(string(key), value); err != nil {
+			return c, mmdbdata.NormalizeUnmarshalError[record](err)
 		}
 	}
-	if rec.ASN != 0 {
-		place.Line = r.LineOf(rec.ASN)
-	}
-	return place, country != "" || place.HasLocation || rec.ASN != 0
 }
 
-// micro rounds degrees; what is not on the earth stays so, for Place.Check to refuse.
-func micro(degrees float64) int32 {
-	if !(math.Abs(degrees) <= 360) {
-		return math.MaxInt32
+// firstOf reads the fields of a list's first element: GeoIP2 names the largest subdivision first.
+func firstOf(c mmdbdata.Cursor, read fieldReader) (mmdbdata.Cursor, error) {
+	list, err := c.Slice()
+	if err != nil {
+		return c, mmdbdata.NormalizeUnmarshalError[record](err)
 	}
-	return int32(math.Round(degrees * 1e6))
+	var next mmdbdata.Cursor
+	for {
+		i, value, more := list.Next(next)
+		if !more {
+			return list.End()
+		}
+		if i == 0 {
+			next, err = eachField(value, read)
+		} else {
+			next, err = value.Skip()
+		}
+		if err != nil {
+			return c, err
+		}
+	}
 }

@@ -56,13 +56,13 @@ func (n *Node) explain(name, client, qtype string) (steer.Trace, error) {
 // parseClient reads an address, as a resolver's own, or a network, as a client subnet.
 func parseClient(s string) (gslb.ClientSubnet, error) {
 	if addr, err := netip.ParseAddr(s); err == nil {
-		return gslb.ClientSubnet{Prefix: gslb.Unit(addr)}, nil
+		return gslb.Resolver(addr), nil
 	}
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil {
 		return gslb.ClientSubnet{}, fmt.Errorf("client %q is neither an address such as 84.128.0.1 nor a network such as 84.128.0.0/16", s)
 	}
-	return gslb.ClientSubnet{Prefix: prefix.Masked(), FromECS: true}, nil
+	return gslb.Client(prefix, true), nil
 }
 
 func parseFamily(qtype string) (plan.Family, error) {

@@ -218,9 +218,9 @@ func (c *Compiled) classesFor(sites []*Site, lines []gslb.Line, previous *Compil
 		c.classes[key] = previous.classes[key]
 		return c.classes[key]
 	}
-	compiler := classCompiler{geo: c.Geo, lines: lines, ids: map[string]uint32{}}
+	compiler := classCompiler{geo: c.Geo, lines: lines, limit: MaxCandidates}
 	for _, s := range sites {
-		compiler.directions = append(compiler.directions, s.Location.Direction())
+		compiler.sites = append(compiler.sites, s.Location.Direction())
 	}
 	c.classes[key] = compiler.compile()
 	return c.classes[key]

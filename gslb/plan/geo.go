@@ -5,28 +5,30 @@ import (
 	"tidegate.dev/tidegate/gslb"
 )
 
-// Geo is a geo table prepared for compiling: the direction of every place is computed once per table and shared by all
-// services.
+// Geo is a geo table prepared for compiling: the distinct locations of its places, as directions, are computed once per
+// table and shared by all services.
 type Geo struct {
 	Table      *geodata.Table
-	directions []gslb.Direction
+	locations  []gslb.Direction
+	locationOf []int32 // by PlaceID: an index into locations, -1 without a location
 }
 
 // NewGeo prepares a table.
 func NewGeo(table *geodata.Table) *Geo {
-	g := &Geo{Table: table, directions: make([]gslb.Direction, table.Places())}
-	known := map[gslb.Location]gslb.Direction{}
-	for i := range g.directions {
+	g := &Geo{Table: table, locationOf: make([]int32, table.Places())}
+	known := map[gslb.Location]int32{}
+	for i := range g.locationOf {
+		g.locationOf[i] = -1
 		place := table.Place(geodata.PlaceID(i))
 		if !place.HasLocation {
 			continue
 		}
-		direction, ok := known[place.Location]
+		at, ok := known[place.Location]
 		if !ok {
-			direction = place.Location.Direction()
-			known[place.Location] = direction
+			at = int32(len(g.locations))
+			known[place.Location], g.locations = at, append(g.locations, place.Location.Direction())
 		}
-		g.directions[i] = direction
+		g.locationOf[i] = at
 	}
 	return g
 }

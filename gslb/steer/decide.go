@@ -105,7 +105,7 @@ type decider struct {
 	choice    *plan.Choice
 	family    plan.Family
 	unit      netip.Prefix
-	class     *plan.Class
+	class     plan.Class
 	scopeBits int
 	trace     *Trace
 }
@@ -127,7 +127,7 @@ func (d *decider) answer(out Decision) Decision {
 	}
 	out.ScopeBits = d.scopeBits
 	if split {
-		out.ScopeBits = d.unit.Bits()
+		out.ScopeBits = max(d.scopeBits, d.unit.Bits())
 	}
 	out.Endpoint = endpoint
 	chosen := &d.live.Endpoints[endpoint]
@@ -170,14 +170,14 @@ func (d *decider) choose(level eligibility) (endpoint, tier int, split bool) {
 func (d *decider) chooseBeyond(level eligibility) (endpoint int, split bool) {
 	p := d.newPick(level)
 	for site, e := range d.choice.BySite {
-		if !d.listed(int32(site)) {
+		if !d.listed(uint16(site)) {
 			p.consider(int(e))
 		}
 	}
 	return p.best, p.eligible > 1
 }
 
-func (d *decider) listed(site int32) bool {
+func (d *decider) listed(site uint16) bool {
 	for _, c := range d.class.Candidates {
 		if c.Site == site {
 			return true

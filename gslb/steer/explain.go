@@ -103,7 +103,7 @@ func (d *decider) row(endpoint int) TraceRow {
 	}
 	for _, c := range d.class.Candidates {
 		if int(d.choice.BySite[c.Site]) == endpoint {
-			row.Tier, row.Km = int(c.Tier), int(c.Km)
+			row.Tier, row.Km = int(c.Tier), 0 // measure has the distance
 		}
 	}
 	return row

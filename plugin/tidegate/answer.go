@@ -42,7 +42,7 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 	for _, addr := range d.Addresses {
 		m.Answer = append(m.Answer, a.address(name, addr, d.TTL))
 	}
-	return d.ScopeBits
+	return a.client.subnet.CarrierBits + d.ScopeBits
 }
 
 func (a *answerer) address(name gslb.Name, addr netip.Addr, ttl time.Duration) dns.RR {

@@ -29,7 +29,7 @@ func clientOf(r *request.Request) (c client, ok bool) {
 	if err != nil {
 		return client{}, false
 	}
-	c.subnet = gslb.ClientSubnet{Prefix: gslb.Unit(remote)}
+	c.subnet = gslb.Resolver(remote)
 	opt, ok := optOf(r.Req)
 	if opt == nil || !ok {
 		return c, ok
@@ -48,7 +48,7 @@ func clientOf(r *request.Request) (c client, ok bool) {
 			return client{}, false
 		}
 		if prefix.Bits() > 0 {
-			c.subnet = gslb.ClientSubnet{Prefix: prefix, FromECS: true}
+			c.subnet = gslb.Client(prefix, true)
 		}
 	}
 	return c, true
@@ -95,10 +95,6 @@ func prefixOf(o *dns.EDNS0_SUBNET) (netip.Prefix, bool) {
 	prefix := netip.PrefixFrom(addr, int(o.SourceNetmask))
 	if !ok || !prefix.IsValid() || prefix != prefix.Masked() {
 		return netip.Prefix{}, false
-	}
-	if addr.Is4In6() {
-		// ::ffff:0:0/96 is IPv6 here: taken for IPv4, its scope would count from another bit.
-		prefix = netip.PrefixFrom(addr, gslb.MaxBits6).Masked()
 	}
 	return prefix, true
 }

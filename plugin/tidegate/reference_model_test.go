@@ -100,6 +100,10 @@ func (r *reference) verdict(s *plan.Service, f plan.Family, tier []*plan.Endpoin
 	if len(tier) == 1 {
 		v.scope = r.scope(s, f, unit).Bits()
 	}
+	c := choiceOf{s, f}
+	if unit.Contains(netip.IPv6Unspecified()) && !r.uniform(c, netip.MustParsePrefix("0.0.0.0/0"), r.classText(c, r.placeOf(unit.Addr()))) {
+		v.scope = 81 // the widest prefix of :: that holds no IPv4-mapped address
+	}
 	for _, e := range winners(s.Name, tier, unit) {
 		v.sites = append(v.sites, e.Site)
 		v.addresses[e.Site] = r.addresses(s, f, e, r.lineOf(s, f, place), evenDown)
@@ -272,10 +276,12 @@ func (r *reference) classText(c choiceOf, id geodata.PlaceID) string {
 	*text = fmt.Sprintf("line=%s", r.lineOf(c.service, c.family, place))
 	if c.service.Steering.Method == plan.Proximity {
 		for _, tier := range r.tiers(c.service, withFamily(c.service, c.family), place) {
-			*text += " |"
+			var sites []string
 			for _, e := range tier {
-				*text += " " + string(e.Site)
+				sites = append(sites, string(e.Site))
 			}
+			slices.Sort(sites) // within a tier the order decides nothing
+			*text += " | " + strings.Join(sites, " ")
 		}
 		if !place.HasLocation {
 			*text += " unplaced"

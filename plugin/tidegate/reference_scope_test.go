@@ -67,7 +67,13 @@ func sibling(p netip.Prefix) netip.Prefix {
 	return netip.PrefixFrom(addr, p.Bits())
 }
 
+// uniform looks at the IPv4 space too where IPv6 addresses carry it.
 func (r *reference) uniform(c choiceOf, p netip.Prefix, text string) bool {
+	for _, carrier := range []string{"64:ff9b::", "::ffff:0:0"} {
+		if p.Contains(netip.MustParseAddr(carrier)) && !r.uniform(c, netip.MustParsePrefix("0.0.0.0/0"), text) {
+			return false
+		}
+	}
 	list := r.ranges(p.Addr())
 	first, last := span(p)
 	at := sort.Search(len(list), func(i int) bool { return list[i].first > first }) - 1

@@ -166,22 +166,26 @@ func expectFormErr(t *testing.T, h *Handler, name string, m *dns.Msg) {
 	}
 }
 
-// An IPv4-mapped address in an option of family IPv6 is an IPv6 address (section 6). Were it answered as the IPv4
-// address inside it, a scope below /96 would cover addresses that are answered otherwise.
-func TestMappedAddressIsIPv6(t *testing.T) {
+// An IPv6 option whose address carries an IPv4 one is answered as that one; the scope counts from the first bit of the
+// IPv6 address, so that it covers nobody else. One that is too short to carry anything is answered by its own place.
+func TestSubnetThatCarriesIPv4(t *testing.T) {
 	h := exampleHandler(t)
-	for _, bits := range []int{96, 112, 120, 128} {
-		o := subnetOption(netip.MustParsePrefix(fmt.Sprintf("::ffff:84.128.0.0/%d", bits)).Masked())
-		m := new(dns.Msg).SetQuestion(chat, dns.TypeA).SetEdns0(1232, false)
-		m.IsEdns0().Option = append(m.IsEdns0().Option, o)
-		w := &recorder{remote: remoteAddr(germany)}
-		mapped := exchange(t, h, w, m)
-		plain := ask(t, h, query{name: chat, qtype: dns.TypeA, ecs: "::/56"})
-		if got, want := fmt.Sprint(sections(mapped)), fmt.Sprint(sections(plain)); got != want {
-			t.Errorf("/%d: %s, its neighbours in scope get %s", bits, got, want)
+	for _, carrier := range []string{"::ffff:0:0", "64:ff9b::"} {
+		octets := netip.MustParseAddr(carrier).As16()
+		copy(octets[12:], netip.MustParseAddr("84.128.0.0").AsSlice())
+		for _, bits := range []int{9, 16, 24, 32} {
+			plain := ask(t, h, query{name: chat, qtype: dns.TypeA, ecs: fmt.Sprintf("84.128.0.0/%d", bits)})
+			carried := ask(t, h, query{name: chat, qtype: dns.TypeA, ecs: fmt.Sprintf("%s/%d", netip.AddrFrom16(octets), 96+bits)})
+			if got, want := fmt.Sprint(sections(carried)), fmt.Sprint(sections(plain)); got != want {
+				t.Errorf("%s/%d: %s, want %s", carrier, 96+bits, got, want)
+			}
+			if got, want := subnetIn(carried).SourceScope, 96+subnetIn(plain).SourceScope; got != want {
+				t.Errorf("%s/%d: scope %d, want %d", carrier, 96+bits, got, want)
+			}
 		}
-		if got, want := subnetIn(mapped).SourceScope, subnetIn(plain).SourceScope; got != want {
-			t.Errorf("/%d: scope %d, want %d", bits, got, want)
+		short := ask(t, h, query{name: chat, qtype: dns.TypeA, ecs: fmt.Sprintf("%s/64", netip.PrefixFrom(netip.AddrFrom16(octets), 64).Masked().Addr())})
+		if scope := subnetIn(short).SourceScope; scope < 64 {
+			t.Errorf("%s/64: scope %d covers addresses that carry IPv4", carrier, scope)
 		}
 	}
 }

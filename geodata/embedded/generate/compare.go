@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/dbip"
 	"tidegate.dev/tidegate/geodata/lines"
 	"tidegate.dev/tidegate/geodata/mmdb"
 	"tidegate.dev/tidegate/gslb"
@@ -45,15 +46,13 @@ func compare(cache, path string) error {
 
 // exact is the city database with its coordinates as they are.
 func exact(cache string) (*geodata.Table, error) {
-	files, err := fetchAll(cache)
+	city, err := dbip.City().Fetch(cache)
 	if err != nil {
 		return nil, err
 	}
 	reader := mmdb.Reader{Grid: 1, LineOf: func(lines.ASN) gslb.Line { return gslb.NoLine }}
-	for _, file := range files[:len(packages()[0].files)] {
-		if err := reader.Read(file); err != nil {
-			return nil, err
-		}
+	if err := reader.Read(city...); err != nil {
+		return nil, err
 	}
 	return reader.Table()
 }

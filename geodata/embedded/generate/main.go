@@ -13,10 +13,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/dbip"
 	"tidegate.dev/tidegate/geodata/lines"
 	"tidegate.dev/tidegate/geodata/mmdb"
 )
@@ -45,7 +45,11 @@ func main() {
 }
 
 func generate(cache, out string) error {
-	files, err := fetchAll(cache)
+	city, err := dbip.City().Fetch(cache)
+	if err != nil {
+		return err
+	}
+	asn, err := dbip.ASN().Fetch(cache)
 	if err != nil {
 		return err
 	}
@@ -55,10 +59,10 @@ func generate(cache, out string) error {
 	}
 	reader := mmdb.Reader{Grid: 1, LineOf: known.Line}
 	holders := map[lines.ASN]string{}
-	for _, file := range files {
-		if err := reader.Read(file); err != nil {
-			return err
-		}
+	if err := reader.Read(append(city, asn...)...); err != nil {
+		return err
+	}
+	for _, file := range asn {
 		if err := readHolders(file, holders); err != nil {
 			return err
 		}
@@ -77,11 +81,8 @@ func generate(cache, out string) error {
 	return write(table, out)
 }
 
-// readHolders notes the organisation of every AS in an ASN list; another file has none.
+// readHolders notes the organisation of every AS in an AS list.
 func readHolders(path string, holders map[lines.ASN]string) error {
-	if filepath.Ext(path) != ".csv" {
-		return nil
-	}
 	file, err := os.Open(path)
 	if err != nil {
 		return err

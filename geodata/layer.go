@@ -1,0 +1,141 @@
+package geodata
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// Layer is one source's networks, added in any order. Where two overlap, the one added later counts.
+type Layer struct {
+	places *placeSet
+	whole  bool // takes whole units only
+	v4     spans[uint32]
+	v6     spans[uint64]
+}
+
+// Add puts a prefix in a place. An IPv4-mapped prefix is the IPv4 prefix that it maps.
+func (l *Layer) Add(prefix netip.Prefix, place Place) error {
+	if !prefix.IsValid() {
+		return fmt.Errorf("add %v: not a prefix", prefix)
+	}
+	prefix = prefix.Masked()
+	return l.AddRange(prefix.Addr(), lastOf(prefix), place)
+}
+
+// AddRange puts the addresses from first to last, both inclusive and of one family, in a place.
+//
+// Of IPv6 the upper 64 bits count: a /64 belongs to whoever holds its first address, as nothing finer is of use to a
+// table of /56s.
+func (l *Layer) AddRange(first, last netip.Addr, place Place) error {
+	first, last, err := checkRange(first, last)
+	if err != nil {
+		return err
+	}
+	if l.whole && (gslb.Unit(first).Addr() != first || lastOf(gslb.Unit(last)) != last) {
+		return fmt.Errorf("add %v to %v: %w", first, last, ErrTooFine)
+	}
+	ref, err := l.places.ref(place)
+	if err != nil {
+		return fmt.Errorf("add %v to %v: %w", first, last, err)
+	}
+	l.add(first, last, ref)
+	return nil
+}
+
+func checkRange(first, last netip.Addr) (from, to netip.Addr, err error) {
+	from, to = first.Unmap(), last.Unmap()
+	if !from.IsValid() || from.BitLen() != to.BitLen() || to.Less(from) {
+		return from, to, fmt.Errorf("add %v to %v: not a range", first, last)
+	}
+	return from, to, nil
+}
+
+func (l *Layer) add(first, last netip.Addr, ref placeRef) {
+	if first.Is4() {
+		l.v4.add(uint32Of(first), uint32Of(last), ref)
+		return
+	}
+	if from, to, ok := networks(first, last); ok {
+		l.v6.add(from, to, ref)
+	}
+}
+
+// networks are the first and the last /64 whose first address lies in an IPv6 range; not ok if there is none.
+func networks(first, last netip.Addr) (from, to uint64, ok bool) {
+	from, host := halves(first)
+	to, _ = halves(last)
+	if host == 0 {
+		return from, to, true
+	}
+	return from + 1, to, from < to
+}
+
+func (l *Layer) said4() *said[uint32] { return l.v4.said(unitShift4) }
+func (l *Layer) said6() *said[uint64] { return l.v6.said(unitShift6) }
+
+// Stream is one source's networks in ascending order, each family for itself. It keeps units only, so that a database
+// of millions of networks costs a few bytes for each.
+type Stream struct {
+	places *placeSet
+	v4     unitWriter[uint32]
+	v6     unitWriter[uint64]
+}
+
+func newStream(places *placeSet) *Stream {
+	return &Stream{places: places, v4: unitWriter[uint32]{shift: unitShift4}, v6: unitWriter[uint64]{shift: unitShift6}}
+}
+
+// Ref stands for a place that a Stream knows.
+type Ref struct{ ref placeRef }
+
+// Ref checks a place, once for all networks that share it.
+func (s *Stream) Ref(place Place) (Ref, error) {
+	ref, err := s.places.ref(place)
+	return Ref{ref}, err
+}
+
+// ErrOrder says that a source which must come in order does not.
+var ErrOrder = errors.New("it lies before the end of the network before it; the file is not sorted, or damaged")
+
+// Add puts a prefix in a place, as Layer.Add does; the prefix must lie behind all others of its family.
+func (s *Stream) Add(prefix netip.Prefix, place Ref) error {
+	prefix = prefix.Masked()
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	if !prefix.IsValid() {
+		return fmt.Errorf("add %v: not a prefix", prefix)
+	}
+	if first := prefix.Addr(); first.Is4() {
+		from := uint32Of(first)
+		return s.added(prefix, s.v4.add(from, from|uint32(uint64(1)<<(32-prefix.Bits())-1), place.ref))
+	}
+	from, to, ok := networks(prefix.Addr(), lastOf(prefix))
+	return s.added(prefix, !ok || s.v6.add(from, to, place.ref))
+}
+
+// AddRange puts the addresses from first to last, both inclusive, in a place.
+func (s *Stream) AddRange(first, last netip.Addr, place Ref) error {
+	first, last, err := checkRange(first, last)
+	if err != nil {
+		return err
+	}
+	if first.Is4() {
+		return s.added(first, s.v4.add(uint32Of(first), uint32Of(last), place.ref))
+	}
+	from, to, ok := networks(first, last)
+	return s.added(first, !ok || s.v6.add(from, to, place.ref))
+}
+
+func (s *Stream) added(what fmt.Stringer, inOrder bool) error {
+	if !inOrder {
+		return fmt.Errorf("add %v: %w", what, ErrOrder)
+	}
+	return nil
+}
+
+func (s *Stream) said4() *said[uint32] { return s.v4.finish() }
+func (s *Stream) said6() *said[uint64] { return s.v6.finish() }

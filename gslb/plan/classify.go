@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
+)
+
+// classCompiler builds the classes of one key: the candidates of every location, then the class of every place, then
+// what that makes of the networks.
+type classCompiler struct {
+	geo   *Geo
+	sites []gslb.Direction // none where the method does not ask for distance
+	lines []gslb.Line      // that tell clients apart, sorted
+	limit int              // of candidates
+
+	out   *Classes
+	known map[string]listRef
+	key   []byte
+	near  []distant
+	dots  []int64
+}
+
+// listRef is a candidate list in Classes.lists.
+type listRef struct {
+	first uint32
+	count uint8
+}
+
+// distant is a site and how far it is.
+type distant struct {
+	site uint16
+	km   int32
+	tier uint8
+}
+
+func (c *classCompiler) compile() *Classes {
+	c.out = &Classes{lines: append([]gslb.Line{gslb.NoLine}, c.lines...)}
+	c.known = map[string]listRef{}
+	lists := make([]listRef, len(c.geo.locations))
+	if len(c.sites) > 0 {
+		for i, from := range c.geo.locations {
+			lists[i] = c.intern(c.nearest(from))
+		}
+	}
+	c.out.groups = c.geo.Table.Group(c.groups(lists))
+	c.out.lists, c.out.list = slices.Clip(c.out.lists), slices.Clip(c.out.list)
+	return c.out
+}
+
+// groups gives every place the number of its class, which is made where it is the first of its kind.
+func (c *classCompiler) groups(lists []listRef) []geodata.Group {
+	of, made := make([]geodata.Group, c.geo.Table.Places()), map[packedClass]geodata.Group{}
+	for i := range of {
+		class := packedClass{line: c.line(c.geo.Table.Place(geodata.PlaceID(i)).Line)}
+		if at := c.geo.locationOf[i]; at >= 0 {
+			class.first, class.count = lists[at].first, lists[at].count
+		}
+		group, ok := made[class]
+		if !ok {
+			group = geodata.Group(len(c.out.list))
+			made[class], c.out.list = group, append(c.out.list, class)
+		}
+		of[i] = group
+	}
+	return of
+}
+
+// line is an index into Classes.lines.
+func (c *classCompiler) line(line gslb.Line) uint16 { return uint16(slices.Index(c.lines, line) + 1) }
+
+// intern stores each list once. The distances are not part of it.
+func (c *classCompiler) intern(sorted []distant) listRef {
+	c.key = c.key[:0]
+	for _, d := range sorted {
+		c.key = append(c.key, byte(d.site), byte(d.site>>8), d.tier)
+	}
+	ref, known := c.known[string(c.key)]
+	if known {
+		return ref
+	}
+	ref = listRef{uint32(len(c.out.lists)), uint8(len(sorted))}
+	for _, d := range sorted {
+		c.out.lists = append(c.out.lists, Candidate{Site: d.site, Tier: d.tier})
+	}
+	c.known[string(c.key)] = ref
+	return ref
+}
+
+// nearest is the candidates of a direction: the nearest sites by whole kilometres and then by name, put into tiers, and
+// within a tier in the order of their names, so that who is a little nearer makes no class of its own.
+func (c *classCompiler) nearest(from gslb.Direction) []distant {
+	c.near = c.near[:0]
+	reach := c.reach(from)
+	for site, dot := range c.dots {
+		if dot >= reach {
+			c.near = append(c.near, distant{site: uint16(site), km: int32(from.DistanceKm(c.sites[site]))})
+		}
+	}
+	slices.SortFunc(c.near, func(a, b distant) int { return cmp.Or(int(a.km-b.km), int(a.site)-int(b.site)) })
+	list := c.near[:min(len(c.near), c.limit)]
+	setTiers(list)
+	slices.SortFunc(list, func(a, b distant) int { return cmp.Or(int(a.tier)-int(b.tier), int(a.site)-int(b.site)) })
+	return list
+}
+
+// reach is how near a site must be, as a dot product, for its distance to be worth computing: as near as the last that
+// fits into the list, less what rounding to whole kilometres may change.
+func (c *classCompiler) reach(from gslb.Direction) int64 {
+	c.dots = c.dots[:0]
+	var best [MaxCandidates]int64 // the largest so far, descending
+	found := 0
+	for _, site := range c.sites {
+		dot := from.Dot(site)
+		c.dots = append(c.dots, dot)
+		if found == c.limit && dot <= best[found-1] {
+			continue
+		}
+		found = min(found+1, c.limit)
+		at := found - 1
+		for ; at > 0 && best[at-1] < dot; at-- {
+			best[at] = best[at-1]
+		}
+		best[at] = dot
+	}
+	return best[found-1] - gslb.DotOfTwoKm
+}
+
+// setTiers puts each site that is within NearEqualKm of the first of a tier into that tier.
+func setTiers(sorted []distant) {
+	tier, first := uint8(0), sorted[0].km
+	for i := range sorted {
+		if sorted[i].km > first+NearEqualKm {
+			tier, first = tier+1, sorted[i].km
+		}
+		sorted[i].tier = tier
+	}
+}
