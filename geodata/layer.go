@@ -102,19 +102,25 @@ var ErrOrder = errors.New("it lies before the end of the network before it; the 
 
 // Add puts a prefix in a place, as Layer.Add does; the prefix must lie behind all others of its family.
 func (s *Stream) Add(prefix netip.Prefix, place Ref) error {
-	prefix = prefix.Masked()
-	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
-		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	first, bits := prefix.Addr(), prefix.Bits()
+	if first.Is4In6() && bits >= carrierBits {
+		first, bits = first.Unmap(), bits-carrierBits
 	}
-	if !prefix.IsValid() {
+	switch {
+	case bits < 0:
 		return fmt.Errorf("add %v: not a prefix", prefix)
+	case first.Is4():
+		hosts := uint32(uint64(1)<<(32-bits) - 1)
+		from := uint32Of(first) &^ hosts
+		return s.added(prefix, s.v4.add(from, from|hosts, place.ref))
+	case bits > 64:
+		if _, host := halves(prefix.Masked().Addr()); host != 0 {
+			return nil // the /64 belongs to whoever holds its first address
+		}
 	}
-	if first := prefix.Addr(); first.Is4() {
-		from := uint32Of(first)
-		return s.added(prefix, s.v4.add(from, from|uint32(uint64(1)<<(32-prefix.Bits())-1), place.ref))
-	}
-	from, to, ok := networks(prefix.Addr(), lastOf(prefix))
-	return s.added(prefix, !ok || s.v6.add(from, to, place.ref))
+	network, _ := halves(first)
+	hosts := ^uint64(0) >> min(bits, 64)
+	return s.added(prefix, s.v6.add(network&^hosts, network|hosts, place.ref))
 }
 
 // AddRange puts the addresses from first to last, both inclusive, in a place.

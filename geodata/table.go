@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/bits"
 	"net/netip"
+	"sync"
 	"time"
 
 	"tidegate.dev/tidegate/gslb"
@@ -156,7 +157,11 @@ const (
 // newTable lays out runs by unit, names the result, and keeps places.
 func newTable(origin Origin, places []Place, v4, v6 iter.Seq2[uint64, PlaceID]) *Table {
 	origin.Date = origin.Date.UTC().Truncate(time.Second)
-	t := &Table{origin: origin, places: places, v4: newIndex4(v4, len(places)), v6: newIndex6(v6)}
+	t := &Table{origin: origin, places: places}
+	var both sync.WaitGroup
+	both.Go(func() { t.v4 = newIndex4(v4, len(places)) })
+	both.Go(func() { t.v6 = newIndex6(v6) })
+	both.Wait()
 	sum := sha256.New()
 	t.writePayload(sum)
 	sum.Sum(t.digest[:0])

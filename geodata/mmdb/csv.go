@@ -19,7 +19,7 @@ import (
 
 // readCSV streams an ASN list: first address, last address, AS number, and more columns that are not looked at. An
 // address is written as usual or as a decimal number; one from 2^32 on is IPv6.
-func (r *Reader) readCSV(path string, layer *geodata.Stream) (string, error) {
+func (r *Reader) readCSV(path string, layer *geodata.Layer) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -47,7 +47,7 @@ func (r *Reader) readCSV(path string, layer *geodata.Stream) (string, error) {
 	return filepath.Base(path), nil
 }
 
-func (r *Reader) addRow(layer *geodata.Stream, row []string) error {
+func (r *Reader) addRow(layer *geodata.Layer, row []string) error {
 	if len(row) < 3 {
 		return fmt.Errorf("%d columns, want first address, last address, AS number", len(row))
 	}
@@ -63,11 +63,7 @@ func (r *Reader) addRow(layer *geodata.Stream, row []string) error {
 	if err != nil {
 		return fmt.Errorf("AS number %q: want 0 to 4294967295", row[2])
 	}
-	ref, err := layer.Ref(geodata.Place{Line: r.LineOf(lines.ASN(asn))})
-	if err != nil {
-		return err
-	}
-	return layer.AddRange(first, last, ref)
+	return layer.AddRange(first, last, geodata.Place{Line: r.LineOf(lines.ASN(asn))})
 }
 
 func parseAddr(s string) (netip.Addr, error) {

@@ -70,25 +70,54 @@ func survivingFaults(read func() error) (err error) {
 
 // readNetworks reads each record once: many networks share it.
 func (r *Reader) readNetworks(db *maxminddb.Reader, space netip.Prefix, layer *geodata.Stream) (useful bool, err error) {
-	seen := map[uintptr]geodata.Ref{}
+	records := recordCache{seen: map[uintptr]geodata.Ref{}, read: func(network maxminddb.Result) (geodata.Ref, error) {
+		ref, says, err := r.decode(network, layer)
+		useful = useful || says
+		return ref, err
+	}}
 	for network := range db.NetworksWithin(space) {
 		if err := network.Err(); err != nil {
 			return false, err
 		}
-		ref, known := seen[network.Offset()]
-		if !known {
-			var says bool
-			if ref, says, err = r.decode(network, layer); err != nil {
-				return false, fmt.Errorf("record of %v: %w", network.Prefix(), err)
-			}
-			seen[network.Offset()] = ref
-			useful = useful || says
+		ref, err := records.of(network)
+		if err != nil {
+			return false, fmt.Errorf("record of %v: %w", network.Prefix(), err)
 		}
 		if err := layer.Add(within(network.Prefix(), space), ref); err != nil {
 			return false, err
 		}
 	}
 	return useful, nil
+}
+
+// recordCache knows what every record said that was read, by its offset in the file. Neighbouring networks often share
+// a few records, which stand in a small table before the large one.
+type recordCache struct {
+	read   func(maxminddb.Result) (geodata.Ref, error)
+	recent [1 << 12]struct {
+		offset uintptr
+		ref    geodata.Ref
+		used   bool
+	}
+	seen map[uintptr]geodata.Ref
+}
+
+func (c *recordCache) of(network maxminddb.Result) (geodata.Ref, error) {
+	offset := network.Offset()
+	recent := &c.recent[offset*0x9e3779b97f4a7c15>>52%uintptr(len(c.recent))]
+	if recent.used && recent.offset == offset {
+		return recent.ref, nil
+	}
+	ref, known := c.seen[offset]
+	if !known {
+		var err error
+		if ref, err = c.read(network); err != nil {
+			return ref, err
+		}
+		c.seen[offset] = ref
+	}
+	recent.offset, recent.ref, recent.used = offset, ref, true
+	return ref, nil
 }
 
 // within is the part of a network that lies in the space: a record may cover more.

@@ -59,10 +59,16 @@ func (r *Reader) Read(paths ...string) error {
 	var group errgroup.Group
 	names := make([]string, len(paths))
 	for i, path := range paths {
-		layer := r.builder.Stream()
+		read := r.open(path) // in order: the layers' order is that of the paths
 		group.Go(func() (err error) {
-			names[i], err = r.read(path, layer)
-			return err
+			names[i], err = read(path)
+			if opening := (*fs.PathError)(nil); errors.As(err, &opening) {
+				err = opening.Err // the path is in the message already
+			}
+			if err != nil {
+				return fmt.Errorf("load %q: %w", path, err)
+			}
+			return nil
 		})
 	}
 	err := group.Wait()
@@ -70,19 +76,14 @@ func (r *Reader) Read(paths ...string) error {
 	return err
 }
 
-func (r *Reader) read(path string, layer *geodata.Stream) (source string, err error) {
-	read := r.readDatabase
+// open adds the layer of a file, and returns what reads the file into it.
+func (r *Reader) open(path string) func(path string) (source string, err error) {
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		read = r.readCSV
+		layer := r.builder.Source()
+		return func(path string) (string, error) { return r.readCSV(path, layer) }
 	}
-	source, err = read(path, layer)
-	if opening := (*fs.PathError)(nil); errors.As(err, &opening) {
-		err = opening.Err // the path is in the message already
-	}
-	if err != nil {
-		return "", fmt.Errorf("load %q: %w", path, err)
-	}
-	return source, nil
+	layer := r.builder.Stream()
+	return func(path string) (string, error) { return r.readDatabase(path, layer) }
 }
 
 // Table builds the table of the files read. Its date is the oldest file's, since that is the one to worry about.

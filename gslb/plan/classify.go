@@ -11,10 +11,10 @@ import (
 // classCompiler builds the classes of one key: the candidates of every location, then the class of every place, then
 // what that makes of the networks.
 type classCompiler struct {
-	geo   *Geo
-	sites []gslb.Direction // none where the method does not ask for distance
-	lines []gslb.Line      // that tell clients apart, sorted
-	limit int              // of candidates
+	geo      *Geo
+	sites    []gslb.Direction // none where the method does not ask for distance
+	lines    []gslb.Line      // that tell clients apart, sorted
+	rounding Rounding
 
 	out   *Classes
 	known map[string]listRef
@@ -100,8 +100,8 @@ func (c *classCompiler) nearest(from gslb.Direction) []distant {
 		}
 	}
 	slices.SortFunc(c.near, func(a, b distant) int { return cmp.Or(int(a.km-b.km), int(a.site)-int(b.site)) })
-	list := c.near[:min(len(c.near), c.limit)]
-	setTiers(list)
+	list := c.near[:min(len(c.near), c.rounding.Candidates)]
+	c.setTiers(list)
 	slices.SortFunc(list, func(a, b distant) int { return cmp.Or(int(a.tier)-int(b.tier), int(a.site)-int(b.site)) })
 	return list
 }
@@ -115,10 +115,10 @@ func (c *classCompiler) reach(from gslb.Direction) int64 {
 	for _, site := range c.sites {
 		dot := from.Dot(site)
 		c.dots = append(c.dots, dot)
-		if found == c.limit && dot <= best[found-1] {
+		if found == c.rounding.Candidates && dot <= best[found-1] {
 			continue
 		}
-		found = min(found+1, c.limit)
+		found = min(found+1, c.rounding.Candidates)
 		at := found - 1
 		for ; at > 0 && best[at-1] < dot; at-- {
 			best[at] = best[at-1]
@@ -128,11 +128,11 @@ func (c *classCompiler) reach(from gslb.Direction) int64 {
 	return best[found-1] - gslb.DotOfTwoKm
 }
 
-// setTiers puts each site that is within NearEqualKm of the first of a tier into that tier.
-func setTiers(sorted []distant) {
+// setTiers puts each site that is near-equal to the first of a tier into that tier.
+func (c *classCompiler) setTiers(sorted []distant) {
 	tier, first := uint8(0), sorted[0].km
 	for i := range sorted {
-		if sorted[i].km > first+NearEqualKm {
+		if i > 0 && (c.rounding.NearEqualKm == 0 || sorted[i].km > first+c.rounding.NearEqualKm) {
 			tier, first = tier+1, sorted[i].km
 		}
 		sorted[i].tier = tier

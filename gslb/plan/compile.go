@@ -218,11 +218,11 @@ func (c *Compiled) classesFor(sites []*Site, lines []gslb.Line, previous *Compil
 		c.classes[key] = previous.classes[key]
 		return c.classes[key]
 	}
-	compiler := classCompiler{geo: c.Geo, lines: lines, limit: MaxCandidates}
+	var locations []gslb.Location
 	for _, s := range sites {
-		compiler.sites = append(compiler.sites, s.Location.Direction())
+		locations = append(locations, s.Location)
 	}
-	c.classes[key] = compiler.compile()
+	c.classes[key] = c.Geo.Classes(locations, lines, DefaultRounding)
 	return c.classes[key]
 }
 

