@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 )
 
@@ -14,6 +15,7 @@ import (
 //
 // Each layer first gives every unit one place, then the layers are laid over each other.
 type Builder struct {
+	names     []string // of all layers, by SourceID less 1
 	sources   []source
 	overrides []source
 	places    placeSet
@@ -25,18 +27,27 @@ type source interface {
 	said6() *said[uint64]
 }
 
-// Source adds a layer below the sources so far.
-func (b *Builder) Source() *Layer {
-	layer := &Layer{places: &b.places}
+// Source adds a layer below the sources so far. The name is for people: a file, or what it has.
+func (b *Builder) Source(name string) *Layer {
+	layer := &Layer{source: b.named(name), places: &b.places}
 	b.sources = append(b.sources, layer)
 	return layer
 }
 
 // Stream adds a layer below the sources so far, for one that comes in order.
-func (b *Builder) Stream() *Stream {
-	stream := newStream(&b.places)
+func (b *Builder) Stream(name string) *Stream {
+	stream := newStream(b.named(name), &b.places)
 	b.sources = append(b.sources, stream)
 	return stream
+}
+
+// named numbers a source; those past what a SourceID holds have no name.
+func (b *Builder) named(name string) SourceID {
+	if len(b.names) == math.MaxUint8 {
+		return 0
+	}
+	b.names = append(b.names, name)
+	return SourceID(len(b.names))
 }
 
 // ErrTooFine says that a table cannot tell the networks of an override from their neighbours.
@@ -44,8 +55,8 @@ var ErrTooFine = errors.New("a table tells /24 and /56 networks apart, and nothi
 
 // Override adds a layer over all sources and over the overrides so far. It takes whole units only: where a database is
 // finer than the table, most of the unit counts, but what an operator wrote must not be lost in silence.
-func (b *Builder) Override() *Layer {
-	layer := &Layer{places: &b.places, whole: true}
+func (b *Builder) Override(name string) *Layer {
+	layer := &Layer{source: b.named(name), places: &b.places, whole: true}
 	b.overrides = append(b.overrides, layer)
 	return layer
 }
@@ -67,7 +78,7 @@ func (b *Builder) Build(origin Origin) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build geo table: %w", err)
 	}
-	return newTable(origin, places, numbered(v4, ids), numbered(v6, ids)), nil
+	return newTable(origin, slices.Clone(b.names), places, numbered(v4, ids), numbered(v6, ids)), nil
 }
 
 // numbered yields runs by ID. What two references have in common by then is not joined: they differ, so their IDs do.

@@ -7,7 +7,7 @@ import (
 	"tidegate.dev/tidegate/gslb"
 )
 
-// Coarsen makes a smaller table: all locations of a country within a square of the grid become one, the mean of their
+// Coarsen makes a smaller table: all locations of a country's region within a square of the grid become one, the mean of their
 // networks. A mean is nearer to most of them than the square's middle is, since people live in cities: with squares of
 // half a degree and 64 sites it sends 0.4 % of the IPv4 addresses to another site than the full database does, where the
 // middle sends 7.8 % (whole /8s of one owner are in one place, and then it matters on which side of a border that is).
@@ -17,7 +17,7 @@ func (t *Table) Coarsen(grid Grid) (*Table, error) {
 	refs := make([]placeRef, len(t.places))
 	for id, p := range t.places {
 		if p.HasLocation {
-			p.Location = means[grid.square(p)].location()
+			p.Location = means[grid.square(p.Place)].location()
 		}
 		refs[id] = set.add(p)
 	}
@@ -26,7 +26,7 @@ func (t *Table) Coarsen(grid Grid) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("coarsen geo table: %w", err)
 	}
-	return newTable(t.origin, places, numbered(v4, ids), numbered(v6, ids)), nil
+	return newTable(t.origin, t.sources, places, numbered(v4, ids), numbered(v6, ids)), nil
 }
 
 // referred yields the runs with other places, joined where they became equal.
@@ -44,11 +44,11 @@ func referred(runs iter.Seq2[uint64, PlaceID], refs []placeRef) iter.Seq2[uint64
 
 // square is what shares one location.
 type square struct {
-	centre  gslb.Location
-	country string
+	centre          gslb.Location
+	country, region string
 }
 
-func (g Grid) square(p Place) square { return square{g.Centre(p.Location), p.Country} }
+func (g Grid) square(p Place) square { return square{g.Centre(p.Location), p.Country, p.Region} }
 
 // mean sums locations, each as often as networks have it.
 type mean struct{ latitude, longitude, networks int64 }
@@ -81,10 +81,10 @@ func (t *Table) means(grid Grid) map[square]*mean {
 		if !p.HasLocation {
 			continue
 		}
-		m := means[grid.square(p)]
+		m := means[grid.square(p.Place)]
 		if m == nil {
 			m = new(mean)
-			means[grid.square(p)] = m
+			means[grid.square(p.Place)] = m
 		}
 		m.add(p.Location, units[id])
 	}

@@ -22,7 +22,7 @@ import (
 // payload.go has the layout of the payload.
 const (
 	magic     = "tidegeo"
-	version   = 1
+	version   = 2
 	headBytes = len(magic) + 1 + 4 + 4
 )
 

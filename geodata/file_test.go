@@ -16,10 +16,11 @@ func sample(t *testing.T) *geodata.Table {
 	t.Helper()
 	var b geodata.Builder
 	everything := at(-33_868_800, 151_209_000)
-	everything.Country, everything.Line = "AU", "edu"
-	add(t, b.Source(),
+	everything.Country, everything.Region, everything.Line = "AU", "AU-NSW", "edu"
+	add(t, b.Source("test"),
 		network{"20.0.0.0/8", everything}, network{"20.1.0.0/16", country("DE")}, network{"20.1.7.0/24", line("telecom")},
 		network{"2a00::/16", everything}, network{"2a00:1::/48", at(1, 2)})
+	add(t, b.Override("operator"), network{"20.1.8.0/24", line("mobile")})
 	return build(t, &b)
 }
 
@@ -121,7 +122,7 @@ func TestDecodeSaysWhatToDo(t *testing.T) {
 	}{
 		{"another file", []byte(strings.Repeat("ip,country\n", 20)), "was the right file given?"},
 		{"nothing", nil, "was the right file given?"},
-		{"format of the future", change(7, 2), "format 2, this program reads 1"},
+		{"format of the future", change(7, 3), "format 3, this program reads 2"},
 		{"cut short", file[:len(file)-9], "cut short, fetch it again"},
 		{"damaged", change(40, file[40]^1), "checksum is wrong; the file is damaged, fetch it again"},
 	}

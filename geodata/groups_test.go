@@ -49,7 +49,7 @@ func TestGroupsEqualACoarserTable(t *testing.T) {
 // regroup builds a table that has the groups' names as its places, special ranges among them.
 func regroup(t *rapid.T, table *geodata.Table, groupOf []geodata.Group, names []geodata.Place) *geodata.Table {
 	var b geodata.Builder
-	layer := b.Override()
+	layer := b.Override("operator")
 	put := func(first, last netip.Addr, id geodata.PlaceID) {
 		if err := layer.AddRange(first, last, names[groupOf[id]]); err != nil {
 			t.Fatal(err)

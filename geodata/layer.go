@@ -10,6 +10,7 @@ import (
 
 // Layer is one source's networks, added in any order. Where two overlap, the one added later counts.
 type Layer struct {
+	source SourceID
 	places *placeSet
 	whole  bool // takes whole units only
 	v4     spans[uint32]
@@ -37,7 +38,7 @@ func (l *Layer) AddRange(first, last netip.Addr, place Place) error {
 	if l.whole && (gslb.Unit(first).Addr() != first || lastOf(gslb.Unit(last)) != last) {
 		return fmt.Errorf("add %v to %v: %w", first, last, ErrTooFine)
 	}
-	ref, err := l.places.ref(place)
+	ref, err := l.places.ref(of(place, l.source))
 	if err != nil {
 		return fmt.Errorf("add %v to %v: %w", first, last, err)
 	}
@@ -79,13 +80,14 @@ func (l *Layer) said6() *said[uint64] { return l.v6.said(unitShift6) }
 // Stream is one source's networks in ascending order, each family for itself. It keeps units only, so that a database
 // of millions of networks costs a few bytes for each.
 type Stream struct {
+	source SourceID
 	places *placeSet
 	v4     unitWriter[uint32]
 	v6     unitWriter[uint64]
 }
 
-func newStream(places *placeSet) *Stream {
-	return &Stream{places: places, v4: unitWriter[uint32]{shift: unitShift4}, v6: unitWriter[uint64]{shift: unitShift6}}
+func newStream(source SourceID, places *placeSet) *Stream {
+	return &Stream{source: source, places: places, v4: unitWriter[uint32]{shift: unitShift4}, v6: unitWriter[uint64]{shift: unitShift6}}
 }
 
 // Ref stands for a place that a Stream knows.
@@ -93,7 +95,7 @@ type Ref struct{ ref placeRef }
 
 // Ref checks a place, once for all networks that share it.
 func (s *Stream) Ref(place Place) (Ref, error) {
-	ref, err := s.places.ref(place)
+	ref, err := s.places.ref(of(place, s.source))
 	return Ref{ref}, err
 }
 

@@ -18,14 +18,18 @@ import (
 //
 //	date      seconds since 1970, 0 for none
 //	source    text
-//	lines     how many, then each name as a text
-//	places    how many but the unknown one, then each: flags, [latitude, longitude: zigzag], [country: 2 bytes], [line]
+//	sources   how many, then each name as a text
+//	lines     likewise
+//	regions   likewise
+//	places    how many but the unknown one, then each: flags, [latitude, longitude: zigzag, from], [country: 2 bytes,
+//	          from], [line, from], [region, from]; from is a source's number from 1 on, 0 for none
 //	IPv4 runs how many, their starts as the distance from the one before, their place IDs
 //	IPv6 runs the same
 const (
 	placeHasLocation = 1 << iota
 	placeHasCountry
 	placeHasLine
+	placeHasRegion
 	placeFlags = iota
 )
 
@@ -44,6 +48,7 @@ func (t *Table) writePayload(to io.Writer) {
 	}
 	head := binary.AppendUvarint(nil, date)
 	head = appendText(head, t.origin.Source)
+	head = appendTexts(head, t.sources)
 	out.Write(appendPlaces(head, t.places))
 	writeRuns(out, t.v4.units())
 	writeRuns(out, t.v6.units())
@@ -54,41 +59,61 @@ func appendText(out []byte, s string) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
 }
 
-func appendPlaces(out []byte, places []Place) []byte {
-	var lines []gslb.Line
-	number := map[gslb.Line]uint64{}
-	for _, p := range places {
-		if _, known := number[p.Line]; !known && p.Line != gslb.NoLine {
-			number[p.Line] = uint64(len(lines))
-			lines = append(lines, p.Line)
-		}
-	}
-	out = binary.AppendUvarint(out, uint64(len(lines)))
-	for _, line := range lines {
-		out = appendText(out, string(line))
-	}
-	out = binary.AppendUvarint(out, uint64(len(places)-1))
-	for _, p := range places[1:] {
-		out = appendPlace(out, p, number[p.Line])
+func appendTexts(out []byte, texts []string) []byte {
+	out = binary.AppendUvarint(out, uint64(len(texts)))
+	for _, text := range texts {
+		out = appendText(out, text)
 	}
 	return out
 }
 
-func appendPlace(out []byte, p Place, line uint64) []byte {
+// numbering gives texts their numbers in the order in which they are first used.
+type numbering struct {
+	texts  []string
+	number map[string]uint64
+}
+
+func (n *numbering) add(text string) {
+	if _, known := n.number[text]; !known && text != "" {
+		n.number[text] = uint64(len(n.texts))
+		n.texts = append(n.texts, text)
+	}
+}
+
+func appendPlaces(out []byte, places []sourced) []byte {
+	lines, regions := numbering{number: map[string]uint64{}}, numbering{number: map[string]uint64{}}
+	for _, p := range places {
+		lines.add(string(p.Line))
+		regions.add(p.Region)
+	}
+	out = appendTexts(appendTexts(out, lines.texts), regions.texts)
+	out = binary.AppendUvarint(out, uint64(len(places)-1))
+	for _, p := range places[1:] {
+		out = appendPlace(out, p, lines.number[string(p.Line)], regions.number[p.Region])
+	}
+	return out
+}
+
+func appendPlace(out []byte, p sourced, line, region uint64) []byte {
 	flags := len(out)
 	out = append(out, 0)
 	if p.HasLocation {
 		out[flags] |= placeHasLocation
 		out = binary.AppendVarint(out, int64(p.Location.LatMicro))
 		out = binary.AppendVarint(out, int64(p.Location.LonMicro))
+		out = binary.AppendUvarint(out, uint64(p.from.Location))
 	}
 	if p.Country != "" {
 		out[flags] |= placeHasCountry
-		out = append(out, p.Country...)
+		out = binary.AppendUvarint(append(out, p.Country...), uint64(p.from.Country))
 	}
 	if p.Line != gslb.NoLine {
 		out[flags] |= placeHasLine
-		out = binary.AppendUvarint(out, line)
+		out = binary.AppendUvarint(binary.AppendUvarint(out, line), uint64(p.from.Line))
+	}
+	if p.Region != "" {
+		out[flags] |= placeHasRegion
+		out = binary.AppendUvarint(binary.AppendUvarint(out, region), uint64(p.from.Region))
 	}
 	return out
 }
@@ -119,7 +144,11 @@ func decodePayload(payload []byte) (*Table, error) {
 		origin.Date = time.Unix(int64(date), 0).UTC()
 	}
 	origin.Source = in.text("source")
-	places := readPlaces(in)
+	sources := readTexts(in, "source")
+	if len(sources) > math.MaxUint8 {
+		in.fail("%d sources, want at most %d", len(sources), math.MaxUint8)
+	}
+	places := readPlaces(in, len(sources))
 	v4 := readRuns(in, "IPv4", 1<<unitBits4, len(places))
 	v6 := readRuns(in, "IPv6", 1<<unitBits6, len(places))
 	if len(in.rest) > 0 {
@@ -128,18 +157,31 @@ func decodePayload(payload []byte) (*Table, error) {
 	if in.err != nil {
 		return nil, in.err
 	}
-	return newTable(origin, places, v4.units(), v6.units()), nil
+	return newTable(origin, sources, places, v4.units(), v6.units()), nil
 }
 
-func readPlaces(in *reader) []Place {
-	lines := make([]gslb.Line, in.count("lines", 1))
-	for i := range lines {
-		lines[i] = gslb.Line(in.text("line"))
+func readTexts(in *reader, what string) []string {
+	texts := make([]string, in.count(what+"s", 1))
+	for i := range texts {
+		texts[i] = in.text(what)
 	}
-	places := make([]Place, 1, 1+min(in.count("places", 1), MaxPlaces-1))
-	countries := map[[2]byte]string{}
+	return texts
+}
+
+// placeReader reads places, which share the texts of equal countries.
+type placeReader struct {
+	*reader
+	sources        int
+	lines, regions []string
+	countries      map[[2]byte]string
+}
+
+func readPlaces(in *reader, sources int) []sourced {
+	r := placeReader{reader: in, sources: sources, countries: map[[2]byte]string{}}
+	r.lines, r.regions = readTexts(in, "line"), readTexts(in, "region")
+	places := make([]sourced, 1, 1+min(in.count("places", 1), MaxPlaces-1))
 	for range cap(places) - 1 {
-		p := readPlace(in, lines, countries)
+		p := r.place()
 		if in.err != nil {
 			return places
 		}
@@ -151,31 +193,41 @@ func readPlaces(in *reader) []Place {
 	return places
 }
 
-// readPlace shares the text of equal countries.
-func readPlace(in *reader, lines []gslb.Line, countries map[[2]byte]string) Place {
-	var p Place
-	flags := in.octet("place")
+func (r *placeReader) place() sourced {
+	var p sourced
+	flags := r.octet("place")
 	if flags >= 1<<placeFlags {
-		in.fail("place with unknown flags %#x", flags)
+		r.fail("place with unknown flags %#x", flags)
 	}
 	if flags&placeHasLocation != 0 {
 		p.HasLocation = true
-		p.Location = gslb.Location{LatMicro: in.degrees("latitude"), LonMicro: in.degrees("longitude")}
+		p.Location = gslb.Location{LatMicro: r.degrees("latitude"), LonMicro: r.degrees("longitude")}
+		p.from.Location = r.from()
 	}
 	if flags&placeHasCountry != 0 {
-		code := [2]byte{in.octet("country"), in.octet("country")}
-		if _, known := countries[code]; !known {
-			countries[code] = string(code[:])
+		code := [2]byte{r.octet("country"), r.octet("country")}
+		if _, known := r.countries[code]; !known {
+			r.countries[code] = string(code[:])
 		}
-		p.Country = countries[code]
+		p.Country, p.from.Country = r.countries[code], r.from()
 	}
 	if flags&placeHasLine != 0 {
-		if line := in.number("line", uint64(len(lines))); in.err == nil {
-			p.Line = lines[line]
-		}
+		p.Line, p.from.Line = gslb.Line(r.oneOf("line", r.lines)), r.from()
+	}
+	if flags&placeHasRegion != 0 {
+		p.Region, p.from.Region = r.oneOf("region", r.regions), r.from()
 	}
 	return p
 }
+
+func (r *placeReader) oneOf(what string, texts []string) string {
+	if i := r.number(what, uint64(len(texts))); r.err == nil {
+		return texts[i]
+	}
+	return ""
+}
+
+func (r *placeReader) from() SourceID { return SourceID(r.number("from", uint64(r.sources)+1)) }
 
 func readRuns(in *reader, family string, space uint64, places int) runs {
 	count := in.count(family+" runs", 2)

@@ -32,27 +32,32 @@ func TestDecodeRefusesBrokenContent(t *testing.T) {
 		payload []byte
 		want    string // "" if it is good
 	}{
-		{"the smallest table", varints(0, 0, 0, 0, 1, 0, 0, 1, 0, 0), ""},
-		{"one place", varints(0, 0, 0, 1, 2, "DE", 2, 0, 5, 0, 1, 1, 0, 1), ""},
+		{"the smallest table", varints(0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0), ""},
+		{"one place", varints(0, 0, 0, 0, 0, 1, 2, "DE", 0, 2, 0, 5, 0, 1, 1, 0, 1), ""},
 		{"nothing", nil, "date"},
-		{"a date past the calendar", varints(1<<40, 0, 0, 0, 1, 0, 0, 1, 0, 0), "date"},
+		{"a date past the calendar", varints(1<<40, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0), "date"},
 		{"text that goes on", varints(0, 200, "DB"), "bytes of source"},
-		{"more lines than bytes", varints(0, 0, 1<<30), "number of lines"},
-		{"more places than bytes", varints(0, 0, 0, 1<<30, 0, 0), "number of places"},
-		{"an impossible country", varints(0, 0, 0, 1, 2, "d!", 1, 0, 0, 1, 0, 0), "place 1"},
-		{"a latitude beyond the pole", varints(0, 0, 0, 1, 1, 2*90_000_001, 0, 1, 0, 0, 1, 0, 0), "place 1"},
-		{"a latitude beyond 32 bits", varints(0, 0, 0, 1, 1, 1<<40, 0, 1, 0, 0, 1, 0, 0), "latitude"},
-		{"a line that was not named", varints(0, 0, 0, 1, 4, 0, 1, 0, 0, 1, 0, 0), "line"},
-		{"unknown flags", varints(0, 0, 0, 1, 8, 1, 0, 0, 1, 0, 0), "flags"},
-		{"no IPv4 runs", varints(0, 0, 0, 0, 0, 1, 0, 0), "no IPv4 runs"},
-		{"more runs than bytes", varints(0, 0, 0, 0, 1<<30, 0), "number of IPv4 runs"},
-		{"a first run behind the beginning", varints(0, 0, 0, 0, 1, 7, 0, 1, 0, 0), "IPv4 run 0"},
-		{"runs that stand still", varints(0, 0, 0, 1, 2, "DE", 2, 0, 0, 0, 1, 1, 0, 0), "IPv4 run 1"},
-		{"a run behind the end", varints(0, 0, 0, 1, 2, "DE", 2, 0, 1<<24, 0, 1, 1, 0, 0), "IPv4 start"},
-		{"an IPv6 run behind the end", varints(0, 0, 0, 1, 2, "DE", 1, 0, 0, 2, 0, 1<<56, 0, 1), "IPv6 start"},
-		{"a place that is not there", varints(0, 0, 0, 0, 1, 0, 1, 1, 0, 0), "IPv4 place"},
-		{"neighbours with one place", varints(0, 0, 0, 0, 2, 0, 5, 0, 0, 1, 0, 0), "have one place"},
-		{"a tail", varints(0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0), "1 bytes follow its end"},
+		{"more sources than bytes", varints(0, 0, 1<<30), "number of sources"},
+		{"more lines than bytes", varints(0, 0, 0, 1<<30), "number of lines"},
+		{"more regions than bytes", varints(0, 0, 0, 0, 1<<30), "number of regions"},
+		{"more places than bytes", varints(0, 0, 0, 0, 0, 1<<30, 0, 0), "number of places"},
+		{"an impossible country", varints(0, 0, 0, 0, 0, 1, 2, "d!", 0, 1, 0, 0, 1, 0, 0), "place 1"},
+		{"a latitude beyond the pole", varints(0, 0, 0, 0, 0, 1, 1, 2*90_000_001, 0, 0, 1, 0, 0, 1, 0, 0), "place 1"},
+		{"a latitude beyond 32 bits", varints(0, 0, 0, 0, 0, 1, 1, 1<<40, 0, 0, 1, 0, 0, 1, 0, 0), "latitude"},
+		{"a line that was not named", varints(0, 0, 0, 0, 0, 1, 4, 0, 0, 1, 0, 0, 1, 0, 0), "line"},
+		{"a region that was not named", varints(0, 0, 0, 0, 0, 1, 8, 0, 0, 1, 0, 0, 1, 0, 0), "region"},
+		{"an impossible region", varints(0, 0, 0, 0, 1, 4, "FLAT", 1, 8, 0, 0, 1, 0, 0, 1, 0, 0), "place 1"},
+		{"a source that was not named", varints(0, 0, 0, 0, 0, 1, 2, "DE", 1, 1, 0, 0, 1, 0, 0), "from"},
+		{"unknown flags", varints(0, 0, 0, 0, 0, 1, 16, 1, 0, 0, 1, 0, 0), "flags"},
+		{"no IPv4 runs", varints(0, 0, 0, 0, 0, 0, 0, 1, 0, 0), "no IPv4 runs"},
+		{"more runs than bytes", varints(0, 0, 0, 0, 0, 0, 1<<30, 0), "number of IPv4 runs"},
+		{"a first run behind the beginning", varints(0, 0, 0, 0, 0, 0, 1, 7, 0, 1, 0, 0), "IPv4 run 0"},
+		{"runs that stand still", varints(0, 0, 0, 0, 0, 1, 2, "DE", 0, 2, 0, 0, 0, 1, 1, 0, 0), "IPv4 run 1"},
+		{"a run behind the end", varints(0, 0, 0, 0, 0, 1, 2, "DE", 0, 2, 0, 1<<24, 0, 1, 1, 0, 0), "IPv4 start"},
+		{"an IPv6 run behind the end", varints(0, 0, 0, 0, 0, 1, 2, "DE", 0, 1, 0, 0, 2, 0, 1<<56, 0, 1), "IPv6 start"},
+		{"a place that is not there", varints(0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0), "IPv4 place"},
+		{"neighbours with one place", varints(0, 0, 0, 0, 0, 0, 2, 0, 5, 0, 0, 1, 0, 0), "have one place"},
+		{"a tail", varints(0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0), "1 bytes follow its end"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,7 +77,7 @@ func TestDecodeRefusesBrokenContent(t *testing.T) {
 
 // A few bytes must not become gigabytes, whatever the head claims.
 func TestDecodeRefusesBombs(t *testing.T) {
-	small := varints(0, 0, 0, 0, 1, 0, 0, 1, 0, 0)
+	small := varints(0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0)
 	tests := []struct {
 		name    string
 		payload []byte
@@ -96,7 +101,7 @@ func TestDecodeRefusesBombs(t *testing.T) {
 }
 
 func TestTooManyPlaces(t *testing.T) {
-	set := placeSet{list: make([]Place, MaxPlaces+1)}
+	set := placeSet{list: make([]sourced, MaxPlaces+1)}
 	all := func(yield func(uint64, placeRef) bool) {
 		for i := range set.list {
 			if !yield(uint64(i), placeRef(i)) {

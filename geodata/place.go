@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tidegate.dev/tidegate/gslb"
 )
@@ -22,6 +23,8 @@ type Place struct {
 	HasLocation bool
 	// Country is the ISO 3166-1 alpha-2 code in upper case, "" if unknown.
 	Country string
+	// Region is the ISO 3166-2 code of the subdivision, such as CN-GD, "" if unknown.
+	Region string
 	// Line is the ISP line, gslb.NoLine if there is none.
 	Line gslb.Line
 }
@@ -41,6 +44,9 @@ func (p Place) Check() error {
 	if p.Country != "" && !isCountry(p.Country) {
 		return fmt.Errorf("%w: country %q, want two capital letters (ISO 3166-1 alpha-2)", ErrPlace, p.Country)
 	}
+	if p.Region != "" && !isRegion(p.Region) {
+		return fmt.Errorf("%w: region %q, want a code such as CN-GD (ISO 3166-2)", ErrPlace, p.Region)
+	}
 	if p.Line == gslb.NoLine {
 		return nil
 	}
@@ -54,22 +60,63 @@ func isCountry(s string) bool {
 	return len(s) == 2 && 'A' <= s[0] && s[0] <= 'Z' && 'A' <= s[1] && s[1] <= 'Z'
 }
 
-// over is p with every field that top knows taken from top.
-func (p Place) over(top Place) Place {
+// isRegion asks for a country, a dash, and one to three letters or digits.
+func isRegion(s string) bool {
+	if len(s) < 4 || len(s) > 6 || s[2] != '-' || !isCountry(s[:2]) {
+		return false
+	}
+	return strings.Trim(s[3:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
+}
+
+// SourceID is the index of a source in Table.Sources, from 1 on; 0 is none.
+type SourceID uint8
+
+// From says which source gave each field of a place.
+type From struct{ Location, Country, Region, Line SourceID }
+
+// sourced is a place with where it is from.
+type sourced struct {
+	Place
+	from From
+}
+
+// of is a place of one source.
+func of(p Place, source SourceID) sourced {
+	s := sourced{Place: p}
+	if p.HasLocation {
+		s.from.Location = source
+	}
+	if p.Country != "" {
+		s.from.Country = source
+	}
+	if p.Region != "" {
+		s.from.Region = source
+	}
+	if p.Line != gslb.NoLine {
+		s.from.Line = source
+	}
+	return s
+}
+
+// over is s with every field that top knows taken from top.
+func (s sourced) over(top sourced) sourced {
 	if top.HasLocation {
-		p.Location, p.HasLocation = top.Location, true
+		s.Location, s.HasLocation, s.from.Location = top.Location, true, top.from.Location
 	}
 	if top.Country != "" {
-		p.Country = top.Country
+		s.Country, s.from.Country = top.Country, top.from.Country
+	}
+	if top.Region != "" {
+		s.Region, s.from.Region = top.Region, top.from.Region
 	}
 	if top.Line != gslb.NoLine {
-		p.Line = top.Line
+		s.Line, s.from.Line = top.Line, top.from.Line
 	}
-	return p
+	return s
 }
 
 // compare puts places in an order that does not depend on how they were found.
-func (p Place) compare(q Place) int {
+func (s sourced) compare(t sourced) int {
 	known := func(b bool) int {
 		if b {
 			return 1
@@ -77,12 +124,18 @@ func (p Place) compare(q Place) int {
 		return 0
 	}
 	return cmp.Or(
-		cmp.Compare(p.Country, q.Country),
-		cmp.Compare(p.Line, q.Line),
-		cmp.Compare(known(p.HasLocation), known(q.HasLocation)),
-		cmp.Compare(p.Location.LatMicro, q.Location.LatMicro),
-		cmp.Compare(p.Location.LonMicro, q.Location.LonMicro),
+		cmp.Compare(s.Country, t.Country),
+		cmp.Compare(s.Region, t.Region),
+		cmp.Compare(s.Line, t.Line),
+		cmp.Compare(known(s.HasLocation), known(t.HasLocation)),
+		cmp.Compare(s.Location.LatMicro, t.Location.LatMicro),
+		cmp.Compare(s.Location.LonMicro, t.Location.LonMicro),
+		cmp.Compare(s.from.order(), t.from.order()),
 	)
+}
+
+func (f From) order() uint32 {
+	return uint32(f.Location)<<24 | uint32(f.Country)<<16 | uint32(f.Region)<<8 | uint32(f.Line)
 }
 
 // Grid is the width of a square of latitude and longitude in micro-degrees. Rounding locations to the middle of their

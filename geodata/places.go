@@ -23,11 +23,11 @@ const (
 // it.
 type placeSet struct {
 	mu   sync.Mutex
-	list []Place
-	refs map[Place]placeRef
+	list []sourced
+	refs map[sourced]placeRef
 }
 
-func (s *placeSet) ref(p Place) (placeRef, error) {
+func (s *placeSet) ref(p sourced) (placeRef, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ref, known := s.refs[p]; known {
@@ -39,9 +39,9 @@ func (s *placeSet) ref(p Place) (placeRef, error) {
 	return s.add(p), nil
 }
 
-func (s *placeSet) add(p Place) placeRef {
+func (s *placeSet) add(p sourced) placeRef {
 	if s.refs == nil {
-		s.list, s.refs = []Place{{}}, map[Place]placeRef{{}: nothing}
+		s.list, s.refs = []sourced{{}}, map[sourced]placeRef{{}: nothing}
 	}
 	if ref, known := s.refs[p]; known {
 		return ref
@@ -83,7 +83,7 @@ const MaxPlaces = 1 << 20
 // number finds the places that the runs use, and gives each an ID: places are by ID, ids by reference. The place with the
 // most runs comes first, so that its ID is short in a file; what is equal there is ordered by content, so that equal
 // sources make equal tables in whatever order they were read.
-func (s *placeSet) number(all ...iter.Seq2[uint64, placeRef]) (places []Place, ids []PlaceID, err error) {
+func (s *placeSet) number(all ...iter.Seq2[uint64, placeRef]) (places []sourced, ids []PlaceID, err error) {
 	var used []int
 	for _, runs := range all {
 		for _, ref := range runs {
@@ -105,7 +105,7 @@ func (s *placeSet) number(all ...iter.Seq2[uint64, placeRef]) (places []Place, i
 	slices.SortFunc(order, func(a, b placeRef) int {
 		return cmp.Or(cmp.Compare(used[b], used[a]), s.list[a].compare(s.list[b]))
 	})
-	places, ids = make([]Place, 1, 1+len(order)), make([]PlaceID, len(used))
+	places, ids = make([]sourced, 1, 1+len(order)), make([]PlaceID, len(used))
 	for _, ref := range order {
 		ids[ref] = PlaceID(len(places))
 		places = append(places, s.list[ref])

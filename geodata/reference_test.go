@@ -22,7 +22,13 @@ type said struct {
 // ranges: what is said lies outside them, and they have no place, like all that was not mentioned.
 type reference struct {
 	said  []said
-	units map[uint64]geodata.Place // asked for so far
+	units map[uint64]told // asked for so far
+}
+
+// told is a place with the names of the layers that told its country and its line.
+type told struct {
+	geodata.Place
+	country, line string
 }
 
 // address is what a layer says of an address: what was said last.
@@ -57,17 +63,19 @@ func (r reference) layerUnit(layer int, u uint64) geodata.Place {
 }
 
 // unit is what the layers say together, the first on top.
-func (r reference) unit(u uint64) geodata.Place {
+func (r reference) unit(u uint64) told {
 	if p, asked := r.units[u]; asked {
 		return p
 	}
-	place := r.layerUnit(1, u)
-	top := r.layerUnit(0, u)
-	if top.Country != "" {
-		place.Country = top.Country
-	}
-	if top.Line != "" {
-		place.Line = top.Line
+	var place told
+	for layer, name := range []string{"upper", "lower"} {
+		p := r.layerUnit(layer, u)
+		if place.Country == "" && p.Country != "" {
+			place.Country, place.country = p.Country, name
+		}
+		if place.Line == "" && p.Line != "" {
+			place.Line, place.line = p.Line, name
+		}
 	}
 	r.units[u] = place
 	return place
@@ -115,12 +123,12 @@ func drawSaid(t *rapid.T, lo, hi uint64) reference {
 			place: rapid.SampledFrom(places).Draw(t, "place"),
 		}
 	}), 0, 12).Draw(t, "said")
-	return reference{said: ranges, units: map[uint64]geodata.Place{}}
+	return reference{said: ranges, units: map[uint64]told{}}
 }
 
 func (r reference) build(t *rapid.T, address func(uint64) netip.Addr, last func(uint64) netip.Addr) *geodata.Table {
 	var b geodata.Builder
-	layers := []*geodata.Layer{b.Source(), b.Source()}
+	layers := []*geodata.Layer{b.Source("upper"), b.Source("lower")}
 	for _, s := range r.said {
 		if err := layers[s.layer].AddRange(address(s.first), last(s.last), s.place); err != nil {
 			t.Fatal(err)
@@ -146,7 +154,9 @@ func address6(host uint64) func(uint64) netip.Addr {
 
 func (r reference) check(t *rapid.T, table *geodata.Table, addr netip.Addr, n uint64, unitBits int) {
 	id, prefix := table.Lookup(addr)
-	if got, want := table.Place(id), r.unit(n>>8); got != want {
+	from := table.From(id)
+	got := told{table.Place(id), table.Source(from.Country), table.Source(from.Line)}
+	if want := r.unit(n >> 8); got != want {
 		t.Fatalf("%v is in %+v, want %+v", addr, got, want)
 	}
 	if got, want := prefix.Bits(), r.bits(n>>8, unitBits); got != want || !prefix.Contains(addr) {

@@ -22,9 +22,10 @@ type Origin struct {
 
 // Table maps addresses to places. It never changes.
 type Table struct {
-	origin Origin
-	digest [sha256.Size]byte
-	places []Place // by PlaceID; the first is Place{}
+	origin  Origin
+	sources []string
+	digest  [sha256.Size]byte
+	places  []sourced // by PlaceID; the first knows nothing
 	v4     *index4
 	v6     *index6
 }
@@ -111,7 +112,23 @@ func (t *Table) Place(id PlaceID) Place {
 	if int(id) >= len(t.places) {
 		return Place{}
 	}
-	return t.places[id]
+	return t.places[id].Place
+}
+
+// From says which source gave each field of a place.
+func (t *Table) From(id PlaceID) From {
+	if int(id) >= len(t.places) {
+		return From{}
+	}
+	return t.places[id].from
+}
+
+// Source is the name of a source, "" for none.
+func (t *Table) Source(id SourceID) string {
+	if id == 0 || int(id) > len(t.sources) {
+		return ""
+	}
+	return t.sources[id-1]
 }
 
 // Places is the number of places, the unknown one among them: IDs are below it.
@@ -155,9 +172,9 @@ const (
 )
 
 // newTable lays out runs by unit, names the result, and keeps places.
-func newTable(origin Origin, places []Place, v4, v6 iter.Seq2[uint64, PlaceID]) *Table {
+func newTable(origin Origin, sources []string, places []sourced, v4, v6 iter.Seq2[uint64, PlaceID]) *Table {
 	origin.Date = origin.Date.UTC().Truncate(time.Second)
-	t := &Table{origin: origin, places: places}
+	t := &Table{origin: origin, sources: sources, places: places}
 	var both sync.WaitGroup
 	both.Go(func() { t.v4 = newIndex4(v4, len(places)) })
 	both.Go(func() { t.v6 = newIndex6(v6) })

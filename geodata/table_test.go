@@ -53,7 +53,7 @@ func build(t *testing.T, b *geodata.Builder) *geodata.Table {
 
 func TestLookup(t *testing.T) {
 	var b geodata.Builder
-	add(t, b.Source(),
+	add(t, b.Source("test"),
 		network{"0.0.0.0/0", country("ZZ")},
 		network{"20.0.0.0/7", country("AA")},
 		network{"20.5.0.0/16", country("BB")},
@@ -67,7 +67,7 @@ func TestLookup(t *testing.T) {
 		network{"2a00:3:0:ff00::/64", country("MM")}, network{"2a00:3:0:ff01::-2a00:3:0:ffff:ffff:ffff:ffff:ffff", country("NN")},
 		network{"2a00:4::/33", country("OO")}, network{"2a00:4:8000::/33", country("OO")},
 	)
-	add(t, b.Override(), network{"10.9.0.0/16", country("PP")})
+	add(t, b.Override("operator"), network{"10.9.0.0/16", country("PP")})
 	table := build(t, &b)
 	tests := []struct{ name, addr, country, prefix string }{
 		{"inside a wide range", "21.1.2.3", "AA", "21.0.0.0/8"},
@@ -117,11 +117,11 @@ func TestLookup(t *testing.T) {
 // A layer gives the fields that it knows, and leaves the others to those below.
 func TestLayersMergeFieldByField(t *testing.T) {
 	var b geodata.Builder
-	add(t, b.Source(), network{"20.1.0.0/16", line("telecom")}, network{"10.0.0.0/8", line("mobile")})
-	add(t, b.Source(), network{"20.0.0.0/8", geodata.Place{
+	add(t, b.Source("test"), network{"20.1.0.0/16", line("telecom")}, network{"10.0.0.0/8", line("mobile")})
+	add(t, b.Source("test"), network{"20.0.0.0/8", geodata.Place{
 		Location: gslb.Location{LatMicro: 1}, HasLocation: true, Country: "AA", Line: "edu",
 	}})
-	add(t, b.Override(), network{"20.1.1.0/24", at(5, 6)}, network{"20.1.2.0/24", country("BB")}, network{"20.1.3.0/24", geodata.Place{}})
+	add(t, b.Override("operator"), network{"20.1.1.0/24", at(5, 6)}, network{"20.1.2.0/24", country("BB")}, network{"20.1.3.0/24", geodata.Place{}})
 	table := build(t, &b)
 	here := gslb.Location{LatMicro: 1}
 	tests := []struct {
@@ -146,7 +146,7 @@ func TestLayersMergeFieldByField(t *testing.T) {
 // Within a layer the later addition counts, even if the two share but one address.
 func TestLaterAdditionCounts(t *testing.T) {
 	var b geodata.Builder
-	add(t, b.Source(), network{"20.0.0.0-20.0.0.127", country("AA")}, network{"20.0.0.127-20.0.0.254", country("BB")})
+	add(t, b.Source("test"), network{"20.0.0.0-20.0.0.127", country("AA")}, network{"20.0.0.127-20.0.0.254", country("BB")})
 	table := build(t, &b)
 	id, _ := table.Lookup(netip.MustParseAddr("20.0.0.1"))
 	if got := table.Place(id).Country; got != "BB" {
@@ -158,7 +158,7 @@ func TestLaterAdditionCounts(t *testing.T) {
 func TestManyPlaces(t *testing.T) {
 	const places = 1<<16 + 1000
 	var b geodata.Builder
-	layer := b.Source()
+	layer := b.Source("test")
 	for i := range int32(places) {
 		if err := layer.Add(netip.PrefixFrom(address4(0x2000_0000+uint64(i)<<8), 24), at(i, -i)); err != nil {
 			t.Fatal(err)
@@ -190,17 +190,17 @@ func TestBuilderRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b geodata.Builder
-			if err := addOne(b.Source(), tt.network); err == nil {
+			if err := addOne(b.Source("test"), tt.network); err == nil {
 				t.Errorf("%s in %+v was taken", tt.where, tt.place)
 			}
 		})
 	}
 	var b geodata.Builder
-	if b.Source().Add(netip.Prefix{}, country("DE")) == nil {
+	if b.Source("test").Add(netip.Prefix{}, country("DE")) == nil {
 		t.Error("the zero prefix was taken")
 	}
 	for _, where := range []string{"20.0.0.7/32", "20.0.0.0-20.0.1.254", "2a00::/57", "2a00::-2a00::ff:0:0:0:0", "2a00::1-2a00:0:0:ff::"} {
-		if err := addOne(b.Override(), network{where, country("DE")}); !errors.Is(err, geodata.ErrTooFine) {
+		if err := addOne(b.Override("operator"), network{where, country("DE")}); !errors.Is(err, geodata.ErrTooFine) {
 			t.Errorf("override of %s: %v, want ErrTooFine", where, err)
 		}
 	}
@@ -211,7 +211,7 @@ func TestDigest(t *testing.T) {
 	networks := []network{{"20.0.0.0/8", country("AA")}, {"30.0.0.0/8", country("BB")}, {"2a00::/16", line("edu")}}
 	digest := func(networks ...network) string {
 		var b geodata.Builder
-		add(t, b.Source(), networks...)
+		add(t, b.Source("test"), networks...)
 		return build(t, &b).Digest()
 	}
 	want := digest(networks...)
@@ -262,7 +262,7 @@ func TestCoarsen(t *testing.T) {
 		p.Country = code
 		return p
 	}
-	add(t, b.Source(),
+	add(t, b.Source("test"),
 		network{"20.0.0.0/24", here("AA", 10_000, 10_000)}, network{"20.0.1.0-20.0.3.255", here("AA", 50_000, 30_000)},
 		network{"20.0.4.0/24", here("BB", 50_000, 30_000)}, network{"20.0.5.0/24", country("AA")},
 		network{"2a00::/20", here("AA", 80_000, 10_000)})

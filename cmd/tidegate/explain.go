@@ -75,18 +75,46 @@ func printTrace(w io.Writer, t steer.Trace) error {
 	return err
 }
 
+// placeText is what is known of the client's place, with the sources that said so.
 func placeText(p steer.TracePlace) string {
-	if !p.Known && p.Country == "" && p.Line == gslb.NoLine {
-		return "unknown"
+	var facts facts
+	if p.Known {
+		facts.add(fmt.Sprintf("%.2f, %.2f", float64(p.Location.LatMicro)/1e6, float64(p.Location.LonMicro)/1e6), p.From.Location)
 	}
-	text := fmt.Sprintf("%.2f, %.2f", float64(p.Location.LatMicro)/1e6, float64(p.Location.LonMicro)/1e6)
-	if p.Country != "" {
-		text += " " + p.Country
+	if p.Region != "" {
+		facts.add(p.Region, p.From.Region)
+	} else if p.Country != "" {
+		facts.add(p.Country, p.From.Country)
 	}
 	if p.Line != gslb.NoLine {
-		text += ", line " + string(p.Line)
+		facts.add("line "+string(p.Line), p.From.Line)
 	}
-	return text + " (geo table: " + p.Prefix.String() + ")"
+	if facts.text == "" {
+		return "unknown; the same for " + p.Prefix.String()
+	}
+	return facts.end() + "; the same for " + p.Prefix.String()
+}
+
+// facts is a list in which neighbours of one source name it once.
+type facts struct{ text, source string }
+
+func (f *facts) add(fact, source string) {
+	switch {
+	case f.text == "":
+		f.text = fact
+	case source == f.source:
+		f.text += ", " + fact
+	default:
+		f.text = f.end() + ", " + fact
+	}
+	f.source = source
+}
+
+func (f *facts) end() string {
+	if f.source == "" {
+		return f.text
+	}
+	return f.text + " (" + f.source + ")"
 }
 
 func kmText(km int) string {

@@ -12,7 +12,7 @@ import (
 func TestOtherSite(t *testing.T) {
 	table := func(networks map[string]gslb.Location) *geodata.Table {
 		var b geodata.Builder
-		layer := b.Source()
+		layer := b.Source("test")
 		for prefix, l := range networks {
 			if err := layer.Add(netip.MustParsePrefix(prefix), geodata.Place{Location: l, HasLocation: true}); err != nil {
 				t.Fatal(err)

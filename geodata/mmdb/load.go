@@ -14,6 +14,7 @@ import (
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/lines"
+	"tidegate.dev/tidegate/geodata/regions"
 	"tidegate.dev/tidegate/gslb"
 )
 
@@ -79,10 +80,10 @@ func (r *Reader) Read(paths ...string) error {
 // open adds the layer of a file, and returns what reads the file into it.
 func (r *Reader) open(path string) func(path string) (source string, err error) {
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		layer := r.builder.Source()
+		layer := r.builder.Source(filepath.Base(path))
 		return func(path string) (string, error) { return r.readCSV(path, layer) }
 	}
-	layer := r.builder.Stream()
+	layer := r.builder.Stream(filepath.Base(path))
 	return func(path string) (string, error) { return r.readDatabase(path, layer) }
 }
 
@@ -102,7 +103,7 @@ func (r *Reader) dated(date time.Time) {
 
 // place is what a record says, and whether it says anything that could be used.
 func (r *Reader) place(rec record) (geodata.Place, bool) {
-	place := geodata.Place{Country: rec.country}
+	place := geodata.Place{Country: rec.country, Region: region(rec)}
 	if rec.latitude != nil && rec.longitude != nil {
 		place.HasLocation = true
 		place.Location = gslb.Location{LatMicro: micro(*rec.latitude), LonMicro: micro(*rec.longitude)}
@@ -114,6 +115,18 @@ func (r *Reader) place(rec record) (geodata.Place, bool) {
 		place.Line = r.LineOf(rec.asn)
 	}
 	return place, rec.country != "" || place.HasLocation || rec.asn != 0
+}
+
+// region is the ISO 3166-2 code of a record's subdivision. GeoIP2 has the part after the country; DB-IP has names, of
+// which China's are known.
+func region(rec record) string {
+	switch {
+	case rec.country != "" && rec.subdivision != "":
+		return rec.country + "-" + rec.subdivision
+	case rec.country == "CN":
+		return regions.Code(rec.state)
+	}
+	return ""
 }
 
 // micro rounds degrees; what is not on the earth stays so, for Place.Check to refuse.

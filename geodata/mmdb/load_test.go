@@ -16,15 +16,16 @@ import (
 // geoIP2City is a record of MaxMind's schema, with fields that nobody asked for.
 func geoIP2City(country string, latitude, longitude float64) map[string]any {
 	return map[string]any{
-		"city":     map[string]any{"names": map[string]any{"en": "a city whose name takes more than one byte of length"}},
-		"country":  map[string]any{"iso_code": country},
-		"location": map[string]any{"latitude": latitude, "longitude": longitude, "accuracy_radius": uint16(20)},
+		"city":         map[string]any{"names": map[string]any{"en": "a city whose name takes more than one byte of length"}},
+		"country":      map[string]any{"iso_code": country},
+		"subdivisions": []any{map[string]any{"iso_code": "X1"}, map[string]any{"iso_code": "Y2"}},
+		"location":     map[string]any{"latitude": latitude, "longitude": longitude, "accuracy_radius": uint16(20)},
 	}
 }
 
 // dbIPCity is a record of DB-IP's flat schema.
 func dbIPCity(country string, latitude, longitude float32) map[string]any {
-	return map[string]any{"city": "x", "country_code": country, "latitude": latitude, "longitude": longitude, "state1": "y"}
+	return map[string]any{"city": "x", "country_code": country, "latitude": latitude, "longitude": longitude, "state1": "Guangdong"}
 }
 
 func asn(number uint32) map[string]any {
@@ -46,6 +47,11 @@ func placed(country string, lat, lon int32, line gslb.Line) geodata.Place {
 	}
 }
 
+func inRegion(region string, p geodata.Place) geodata.Place {
+	p.Region = region
+	return p
+}
+
 func TestLoad(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -61,9 +67,11 @@ func TestLoad(t *testing.T) {
 				}
 			},
 			map[string]geodata.Place{
-				"20.0.0.1": placed("DE", 50_150_000, 8_650_000, ""), "20.1.0.1": placed("DE", 50_150_000, 8_650_000, "telecom"),
-				"2a00::1": placed("CN", -50_000, -50_000, ""), "2a00:1::1": placed("CN", -50_000, -50_000, "edu"),
-				"21.0.0.1": {},
+				"20.0.0.1":  inRegion("DE-X1", placed("DE", 50_150_000, 8_650_000, "")),
+				"20.1.0.1":  inRegion("DE-X1", placed("DE", 50_150_000, 8_650_000, "telecom")),
+				"2a00::1":   inRegion("CN-X1", placed("CN", -50_000, -50_000, "")),
+				"2a00:1::1": inRegion("CN-X1", placed("CN", -50_000, -50_000, "edu")),
+				"21.0.0.1":  {},
 			},
 		},
 		{
@@ -79,8 +87,9 @@ func TestLoad(t *testing.T) {
 			map[string]geodata.Place{
 				"20.0.0.1": placed("DE", 50_150_000, 8_650_000, ""), "20.1.0.1": placed("DE", 50_150_000, 8_650_000, "unicom"),
 				"20.2.0.1": placed("DE", 50_150_000, 8_650_000, "mobile"), "20.3.0.1": placed("DE", 50_150_000, 8_650_000, ""),
-				"2a00::1": placed("CN", 39_950_000, 116_450_000, ""), "2a00:1::1": placed("CN", 39_950_000, 116_450_000, "cstnet"),
-				"2a00:2::1": placed("CN", 39_950_000, 116_450_000, "telecom"),
+				"2a00::1":   inRegion("CN-GD", placed("CN", 39_950_000, 116_450_000, "")),
+				"2a00:1::1": inRegion("CN-GD", placed("CN", 39_950_000, 116_450_000, "cstnet")),
+				"2a00:2::1": inRegion("CN-GD", placed("CN", 39_950_000, 116_450_000, "telecom")),
 			},
 		},
 		{

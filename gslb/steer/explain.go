@@ -40,10 +40,21 @@ type TracePlace struct {
 	Known    bool          `json:"known"`
 	Location gslb.Location `json:"location"`
 	Country  string        `json:"country,omitempty"`
+	Region   string        `json:"region,omitempty"`
 	Line     gslb.Line     `json:"line,omitempty"`
+	// From names the source of each field that is known.
+	From TraceFrom `json:"from"`
 	// LineUsed is the line that addresses were picked by: none if no address tells it apart.
 	LineUsed gslb.Line    `json:"lineUsed,omitempty"`
 	Prefix   netip.Prefix `json:"prefix"`
+}
+
+// TraceFrom names the database, list or override that gave each field of a place.
+type TraceFrom struct {
+	Location string `json:"location,omitempty"`
+	Country  string `json:"country,omitempty"`
+	Region   string `json:"region,omitempty"`
+	Line     string `json:"line,omitempty"`
 }
 
 // TraceRow is one endpoint in a decision. Km is -1 where distance had no part in it.
@@ -74,9 +85,14 @@ func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
 
 func placeOf(table *geodata.Table, unit netip.Prefix) TracePlace {
 	id, prefix := table.Lookup(unit.Addr())
-	place := table.Place(id)
+	place, from := table.Place(id), table.From(id)
 	return TracePlace{
-		Known: place.HasLocation, Location: place.Location, Country: place.Country, Line: place.Line, Prefix: prefix,
+		Known: place.HasLocation, Location: place.Location, Country: place.Country, Region: place.Region, Line: place.Line,
+		From: TraceFrom{
+			Location: table.Source(from.Location), Country: table.Source(from.Country),
+			Region: table.Source(from.Region), Line: table.Source(from.Line),
+		},
+		Prefix: prefix,
 	}
 }
 

@@ -37,7 +37,7 @@ func table(t testing.TB) *plan.Geo {
 
 var smallGeo = sync.OnceValues(func() (*plan.Geo, error) {
 	var b geodata.Builder
-	layer := b.Source()
+	layer := b.Source("test")
 	for prefix, place := range map[string]geodata.Place{
 		"20.0.0.0/8": at(50, 8, ""), "21.0.0.0/8": at(40, 116, "telecom"), "22.0.0.0/8": at(40, 116, "unicom"), "23.0.0.0/8": at(39, -77, ""),
 	} {
