@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -144,6 +146,27 @@ func TestServiceTurnsHeadless(t *testing.T) {
 	w.settle("fra", "pek", "iad")
 	if got := w.reason("front.service", "Accepted"); got != v1alpha1.ReasonServiceUnsupported || !w.serves("front.edge.example.") {
 		t.Errorf("it is %s, and front.edge.example. must stay", got)
+	}
+}
+
+// TestServiceGetsAUDPPort: it is told once, and what was accepted before stays in force; naming the TCP port settles it.
+func TestServiceGetsAUDPPort(t *testing.T) {
+	w := newWorld(t)
+	w.load(service)
+	w.load(deployment("web", "web", "", ""))
+	w.settle("fra", "pek", "iad")
+	w.in.Services[0].Spec.Ports = append(w.in.Services[0].Spec.Ports, corev1.ServicePort{Name: "quic", Port: 443, Protocol: corev1.ProtocolUDP})
+	told := w.warnings(v1alpha1.ReasonInvalidAnnotation)
+	if len(told) != 1 || !strings.Contains(told[0], "tidegate.dev/port") || !strings.Contains(told[0], "here 80:8080; the object also has 443/UDP") {
+		t.Errorf("Warning Events %q", told)
+	}
+	if got := w.reason("front.service", "Accepted"); got != v1alpha1.ReasonInvalidAnnotation || !w.serves("front.edge.example.") {
+		t.Errorf("it is %s, and front.edge.example. must stay", got)
+	}
+	w.in.Services[0].Annotations[export.AnnotationPort] = "80:8080"
+	w.settle("fra", "pek", "iad")
+	if got := w.reason("front.service", "Accepted"); got != v1alpha1.ReasonAccepted {
+		t.Errorf("with the TCP port named: %s", got)
 	}
 }
 

@@ -20,13 +20,14 @@ type stepper struct {
 	exports  *exportTable
 	names    map[gslb.Name]bool
 	services map[gslb.Name]*plan.Service
+	zones    map[gslb.Name]bool
 	found    map[plan.Reason]bool
 	list     []DatedReason
 }
 
 // reasons are those of before that still matter, and those of the step from the current map to next.
 func reasons(in Inputs, next *plan.Map, exports *exportTable) []DatedReason {
-	s := stepper{exports: exports, names: namesOf(next), services: servicesOf(next), found: map[plan.Reason]bool{}}
+	s := stepper{exports: exports, names: namesOf(next), services: servicesOf(next), zones: zonesOf(next), found: map[plan.Reason]bool{}}
 	for _, r := range in.State.Reasons {
 		if in.Now.Sub(r.At) < reasonsKeptFor && s.stands(r.Reason) {
 			s.found[r.Reason] = true
@@ -39,6 +40,7 @@ func reasons(in Inputs, next *plan.Map, exports *exportTable) []DatedReason {
 			s.service(&in.Current.Services[i])
 		}
 	}
+	s.retiredZones()
 	return s.list[max(len(s.list)-maxReasons, 0):]
 }
 
@@ -51,6 +53,14 @@ func namesOf(m *plan.Map) map[gslb.Name]bool {
 		}
 	}
 	return names
+}
+
+func zonesOf(m *plan.Map) map[gslb.Name]bool {
+	zones := map[gslb.Name]bool{}
+	for _, z := range m.Zones {
+		zones[z.Name] = true
+	}
+	return zones
 }
 
 func (s *stepper) add(kind plan.ReasonKind, subject string) {
@@ -66,7 +76,8 @@ func (s *stepper) stands(r plan.Reason) bool {
 	site := s.exports.sites.byID[gslb.SiteID(r.Subject)]
 	switch r.Kind {
 	case plan.ReasonRetired:
-		return !s.names[gslb.Name(r.Subject)]
+		name := gslb.Name(r.Subject)
+		return !s.names[name] && !s.cameBack(name)
 	case plan.ReasonAsleep:
 		service := s.services[gslb.Name(r.Subject)]
 		return service != nil && service.Asleep
@@ -87,6 +98,21 @@ func (s *stepper) retired() {
 			}
 		}
 	}
+}
+
+// retiredZones explains the zones that go because their object is gone. A Zone that is wrong is served as it was.
+func (s *stepper) retiredZones() {
+	for _, z := range s.exports.zones.gone {
+		if !s.zones[z.Name] {
+			s.add(plan.ReasonRetired, string(z.Name))
+		}
+	}
+}
+
+// cameBack says whether the next map has a zone that the current one lacks.
+func (s *stepper) cameBack(zone gslb.Name) bool {
+	current := s.exports.in.Current
+	return s.zones[zone] && current != nil && !zonesOf(current)[zone]
 }
 
 // service explains what the next map takes from a service. What nobody decided gets no reason: the guards shall judge it.

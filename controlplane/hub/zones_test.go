@@ -1,6 +1,8 @@
 package hub_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,10 +67,14 @@ func TestZoneIsDeleted(t *testing.T) {
 			t.Errorf("%s is not served", name)
 		}
 	}
+	retired := plan.Reason{Kind: plan.ReasonRetired, Subject: "edge.example."}
+	if slices.Contains(w.in.State.Plain(), retired) {
+		t.Errorf("%v, though it is served on", retired)
+	}
 	w.in.Deployments = w.in.Deployments[1:]
 	w.settle("fra", "pek", "iad")
-	if zones := w.in.Current.Zones; len(zones) != 1 || w.serves("chat.edge.example.") || !w.serves("www.other.example.") {
-		t.Errorf("after the export is removed: zones %v", zones)
+	if zones := w.in.Current.Zones; len(zones) != 1 || w.serves("chat.edge.example.") || !w.serves("www.other.example.") || !slices.Contains(w.in.Head.Reasons, retired) {
+		t.Errorf("after the export is removed: zones %v, reasons %v", zones, w.in.Head.Reasons)
 	}
 }
 
@@ -181,5 +187,53 @@ func TestNameServerWithoutAddress(t *testing.T) {
 	w.in.Zones[0].Spec.Nameservers[0].Addresses = nil
 	if out := w.pass(); out.Publish || w.zoneCondition("edge.example").Reason != v1alpha1.ReasonNoGlue || len(hub.Plan(w.in).Map.Zones) != 1 {
 		t.Errorf("a zone that is served already: %s", describe(out))
+	}
+}
+
+// TestZoneLeavesTheMap: a zone without exports goes once its owner took the object away, and the head says why.
+func TestZoneLeavesTheMap(t *testing.T) {
+	const renamed = `
+apiVersion: tidegate.dev/v1alpha1
+kind: Zone
+metadata: {name: new.example, uid: z3, creationTimestamp: "2026-05-01T09:30:00Z"}
+spec: {nameservers: [{name: ns1.edge.example}]}`
+	retired := plan.Reason{Kind: plan.ReasonRetired, Subject: "other.example."}
+	for name, c := range map[string]struct {
+		change func(*world)
+		served bool // other.example.
+		says   bool
+	}{
+		"nothing changes":    {func(*world) {}, true, false},
+		"deleted":            {func(w *world) { w.in.Zones = w.in.Zones[:1] }, false, true},
+		"renamed":            {func(w *world) { w.in.Zones = w.in.Zones[:1]; w.load(renamed) }, false, true},
+		"a record is wrong":  {func(w *world) { w.in.Zones[1].Spec.Records = []string{"www 300 IN A nowhere"} }, true, false},
+		"no glue":            {func(w *world) { w.in.Zones[1].Spec.Nameservers[0].Name = "ns1.other.example" }, true, false},
+		"deleted, came back": {func(w *world) { w.in.Zones = w.in.Zones[:1]; w.pass(); w.load(otherZone) }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.load(otherZone)
+			w.settle("fra", "pek", "iad")
+			c.change(w)
+			w.settle("fra", "pek", "iad")
+			served := slices.ContainsFunc(w.in.Current.Zones, func(z plan.Zone) bool { return z.Name == "other.example." })
+			if says := slices.Contains(w.in.Head.Reasons, retired); served != c.served || says != c.says || w.last.Refused != nil {
+				t.Errorf("served %v, reasons %v, refused: %v", served, w.in.Head.Reasons, w.last.Refused)
+			}
+		})
+	}
+}
+
+// TestWrongZoneAndMapAreLost: with the map lost, what the zone was is known to the name servers alone, and they keep it.
+func TestWrongZoneAndMapAreLost(t *testing.T) {
+	w := newWorld(t)
+	w.load(otherZone)
+	w.settle("fra", "pek", "iad")
+	served := w.in.Current
+	w.in.Current = nil
+	w.in.Zones[1].Spec.Records = []string{"www 300 IN A nowhere"}
+	w.settle("fra", "pek", "iad")
+	if err := plan.Accept(served, w.in.Current, w.in.Head.Reasons); !errors.Is(err, plan.ErrEmptied) || !strings.Contains(err.Error(), "other.example.") {
+		t.Errorf("a name server would say %v, want that zone other.example. is missing", err)
 	}
 }

@@ -41,14 +41,18 @@ func (o Offer) Open(servedGeneration uint64) (*Map, error) {
 	return Decode(o.Data)
 }
 
-// Accept says whether a name server that serves current may swap to next. Current is nil at a cold start. What the
-// reasons explain does not count against the velocity guard; an operator's Forced passes it whole.
+// Accept says whether a name server that serves current may swap to next. Current is nil at a cold start. A name or a zone
+// that was served goes only if a reason says that it is retired. What the reasons explain does not count against the
+// velocity guard; an operator's Forced passes that one whole.
 func Accept(current, next *Map, reasons []Reason) error {
 	if current == nil {
 		return nil
 	}
 	why := explained(reasons)
 	step := compare(current, next, why)
+	if len(step.zones) > 0 {
+		return fmt.Errorf("%w: %d zones are missing, the first is zone %s: to retire a zone, delete its Zone object", ErrEmptied, len(step.zones), step.zones[0])
+	}
 	if len(step.emptied) > 0 {
 		return fmt.Errorf("%w: %d names, the first is %s", ErrEmptied, len(step.emptied), step.emptied[0])
 	}
@@ -60,7 +64,7 @@ func Accept(current, next *Map, reasons []Reason) error {
 
 // reasonIndex answers whether a change to a name or a site was explained.
 type reasonIndex struct {
-	retired map[string]bool // names that may go
+	retired map[string]bool // names and zones that may go
 	scaled  map[string]bool // names that may lose endpoints and capacity
 	sites   map[string]bool
 	forced  bool
@@ -89,6 +93,7 @@ type change struct {
 	sitesTouched             map[gslb.SiteID]bool
 	capacity, capacityMoved  int64
 	emptied                  []gslb.Name
+	zones                    []gslb.Name // that are missing
 }
 
 func compare(current, next *Map, why reasonIndex) change {
@@ -104,7 +109,20 @@ func compare(current, next *Map, why reasonIndex) change {
 	for i := range current.Services {
 		c.service(&current.Services[i], after, why)
 	}
+	c.missingZones(current, next, why)
 	return c
+}
+
+func (c *change) missingZones(current, next *Map, why reasonIndex) {
+	after := make(map[gslb.Name]bool, len(next.Zones))
+	for _, z := range next.Zones {
+		after[z.Name] = true
+	}
+	for _, z := range current.Zones {
+		if !after[z.Name] && !why.retired[string(z.Name)] {
+			c.zones = append(c.zones, z.Name)
+		}
+	}
 }
 
 func (c *change) service(before *Service, after map[gslb.Name]*Service, why reasonIndex) {

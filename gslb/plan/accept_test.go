@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"tidegate.dev/tidegate/gslb"
@@ -34,7 +35,7 @@ func TestOfferOpen(t *testing.T) {
 	}
 }
 
-// step changes a map of 100 services at 10 sites: 1,000 endpoints and 100 names.
+// step changes a map of 100 services at 10 sites: 1,000 endpoints and 100 names, in the first of two zones.
 type step struct {
 	name    string
 	change  func(*Map)
@@ -77,6 +78,19 @@ func drop(names ...int) func(*Map) {
 	}
 }
 
+func zoneOf(name gslb.Name) Zone {
+	return Zone{Name: name, Nameservers: []gslb.Name{"ns1.edge.example."}, Records: []string{"www." + string(name) + " 60 IN A 192.0.2.80"}}
+}
+
+// twoZones is the map that steps change; its second zone has no steered name.
+func twoZones() *Map {
+	m := many(100, 10)
+	m.Zones = append(m.Zones, zoneOf("old.example."))
+	return m
+}
+
+func dropZone(m *Map) { m.Zones = m.Zones[:1] }
+
 func reasonsFor(kind ReasonKind, subjects ...string) (list []Reason) {
 	for _, s := range subjects {
 		list = append(list, Reason{kind, s})
@@ -109,6 +123,15 @@ func TestAccept(t *testing.T) {
 		{"force retires no name", drop(5), reasonsFor(ReasonForced, ""), ErrEmptied},
 		{"everything goes", func(m *Map) { m.Services = nil }, nil, ErrEmptied},
 
+		{"a zone goes without a reason", dropZone, nil, ErrEmptied},
+		{"a zone goes, a name is explained", dropZone, reasonsFor(ReasonRetired, "n005.edge.example."), ErrEmptied},
+		{"a retired zone", dropZone, reasonsFor(ReasonRetired, "old.example."), nil},
+		{"another zone is retired", dropZone, reasonsFor(ReasonRetired, "edge.example."), ErrEmptied},
+		{"force retires no zone", dropZone, reasonsFor(ReasonForced, ""), ErrEmptied},
+		{"a zone is renamed", func(m *Map) { m.Zones[1].Name = "new.example." }, nil, ErrEmptied},
+		{"a zone loses its records", func(m *Map) { m.Zones[1].Records = nil }, nil, nil},
+		{"a new zone", func(m *Map) { m.Zones = append(m.Zones, zoneOf("new.example.")) }, nil, nil},
+
 		{"a fifth of the endpoints", dropSites(100, 2), nil, nil},
 		{"30 % at three sites", dropSites(100, 3), nil, ErrVelocity},
 		{"24 % at ten sites", dropSites(30, 8), nil, nil},
@@ -130,12 +153,25 @@ func TestAccept(t *testing.T) {
 			reasonsFor(ReasonSiteDrained, "s00", "s01", "s02", "s03", "s04", "s05", "s06", "s07", "s08", "s09"), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			next := many(100, 10)
+			current, next := twoZones(), twoZones()
 			c.change(next)
-			if err := Accept(many(100, 10), next, c.reasons); !errors.Is(err, c.want) {
+			if err := Accept(current, next, c.reasons); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// Whoever reads the refusal must know that it is a zone, which one, and the way out.
+func TestAcceptNamesTheZone(t *testing.T) {
+	next := twoZones()
+	dropZone(next)
+	next.Services = nil
+	err := Accept(twoZones(), next, nil)
+	for _, part := range []string{"zone old.example.", "delete its Zone object"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not say %q", err, part)
+		}
 	}
 }
 

@@ -22,15 +22,15 @@ type Head struct {
 // Reason says why a map takes something away, so that a name server can tell a decision from an accident.
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
-	// Subject is the service's name, or the site's for SiteGone and SiteDrained.
+	// Subject is the service's name, for Retired also an alias or a zone, or the site's for SiteGone and SiteDrained.
 	Subject string `json:"subject"`
 }
 
 // ReasonKind is what happened to the subject of a Reason.
 type ReasonKind string
 
-// What a map may take away. Retired: the owner deleted the object or the annotation. Asleep: the owner scaled to zero.
-// Forced: an operator insists, against the velocity guard.
+// What a map may take away. Retired: the owner deleted the object, or the annotation; for a zone, its Zone object. Asleep:
+// the owner scaled to zero. Forced: an operator insists, against the velocity guard.
 const (
 	ReasonRetired     ReasonKind = "Retired"
 	ReasonAsleep      ReasonKind = "Asleep"

@@ -57,7 +57,7 @@ func serviceName(i int) gslb.Name { return gslb.Name(fmt.Sprintf("n%03d.edge.exa
 func tableOf(t testing.TB, networks map[string]geodata.Place) *geodata.Table {
 	t.Helper()
 	var b geodata.Builder
-	layer := b.Override()
+	layer := b.Override("operator")
 	for prefix, place := range networks {
 		if err := layer.Add(netip.MustParsePrefix(prefix), place); err != nil {
 			t.Fatal(err)
