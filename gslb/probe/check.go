@@ -16,6 +16,9 @@ import (
 	"tidegate.dev/tidegate/gslb/world"
 )
 
+// userAgent begins how HTTP and gRPC probes call themselves: sites tell them from clients by it (lbagent/lb/haproxy).
+const userAgent = "tidegate-probe"
+
 // check makes one check; nil is healthy.
 func check(ctx context.Context, t world.ProbeTarget) error {
 	address := netip.AddrPortFrom(t.Addr, t.Health.Port).String()
@@ -45,7 +48,7 @@ func checkHTTP(ctx context.Context, address string, t world.ProbeTarget) error {
 		return err
 	}
 	request.Host = strings.TrimSuffix(string(t.Service), ".")
-	request.Header.Set("User-Agent", "tidegate-probe")
+	request.Header.Set("User-Agent", userAgent)
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return err
@@ -61,7 +64,7 @@ var transport = &http.Transport{DisableKeepAlives: true, DisableCompression: tru
 
 // checkGRPC asks for the health of the whole server (the empty service name of grpc.health.v1).
 func checkGRPC(ctx context.Context, address string) error {
-	connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUserAgent(userAgent))
 	if err != nil {
 		return err
 	}

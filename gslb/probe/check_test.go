@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/world"
@@ -92,12 +93,17 @@ func TestCheckGRPC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, state := grpc.NewServer(), health.NewServer()
+	var asked string
+	listen := grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		asked = strings.Join(metadata.ValueFromIncomingContext(ctx, "user-agent"), " ")
+		return next(ctx, request)
+	})
+	server, state := grpc.NewServer(listen), health.NewServer()
 	healthpb.RegisterHealthServer(server, state)
 	go func() { _ = server.Serve(listener) }()
 	p := targetAt(t, listener.Addr(), plan.Health{Type: plan.ProbeGRPC})
-	if err := check(t.Context(), p); err != nil {
-		t.Errorf("serving: %v", err)
+	if err := check(t.Context(), p); err != nil || !strings.HasPrefix(asked, "tidegate-probe") {
+		t.Errorf("serving: %v, asked as %q", err, asked)
 	}
 	state.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
 	if err := check(t.Context(), p); message(err) != "grpc health is NOT_SERVING" {

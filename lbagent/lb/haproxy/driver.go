@@ -217,9 +217,17 @@ func (d *Driver) read(ctx context.Context, pid int, r reading) error {
 	if err != nil {
 		return err
 	}
+	if answer, err = ask(ctx, d.process.masterSocket(), fmt.Sprintf("@!%d show table %s", pid, requestTable)); err != nil {
+		return err
+	}
+	requests, err := parseRequests(answer)
+	if err != nil {
+		return err
+	}
 	for _, f := range d.config.Frontends {
 		if c, ok := proxies[proxyName(f)]; ok {
 			key := workerKey{pid: pid, workload: f.Workload}
+			c.requests += requests[proxyName(f)]
 			r[key] = r[key].plus(c)
 		}
 	}

@@ -229,6 +229,27 @@ func TestSample(t *testing.T) {
 	}
 }
 
+// The probes of name servers reach the servers that clients reach, and are not counted.
+func TestProbesAreNoRequests(t *testing.T) {
+	r := newRig(t)
+	a := newPod(t, "a")
+	f := r.local("shop/Deployment/chat", lb.HTTP, a.Server)
+	r.apply(f)
+	for _, agent := range []string{"tidegate-probe", "tidegate-probe/2", "curl", "about tidegate-probe", ""} {
+		if got, body, err := getAs(agent, url(f)); got != http.StatusOK || body != "a" {
+			t.Errorf("%q: %d %q %v", agent, got, body, err)
+		}
+	}
+	if total := *r.sample(f.Workload).RequestsTotal; total != 3 {
+		t.Errorf("%d requests, want the 3 of clients", total)
+	}
+	a.http.Close()
+	r.until("a probe finds the dead server", func() bool { status, _, _ := getAs(probeAgent, url(f)); return status == http.StatusServiceUnavailable })
+	if total := *r.sample(f.Workload).RequestsTotal; total != 3 {
+		t.Errorf("%d requests after probes of a dead server, want 3", total)
+	}
+}
+
 func TestAdopt(t *testing.T) {
 	r := newRig(t)
 	a, b := newPod(t, "a"), newPod(t, "b")

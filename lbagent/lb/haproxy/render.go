@@ -64,6 +64,16 @@ func served(config lb.Config) []lb.Frontend {
 // connections is out after at most 1.6 s.
 const serverOptions = "check inter 1s fastinter 300ms fall 3 rise 1"
 
+// requestTable counts the requests of every HTTP frontend by its name. HAProxy's own counters know no exception, and name
+// servers' probes, which come every second, are no clients of a workload. They reach the same servers as everybody.
+const requestTable = "requests"
+
+// probeAgent begins the User-Agent of those probes (gslb/probe).
+const probeAgent = "tidegate-probe"
+
+// maxFrontends bounds the table; an entry is allocated when its first request comes.
+const maxFrontends = 100_000
+
 // header is the part that does not depend on frontends. A stream may be silent for 10 minutes, a tunnel for an hour; an
 // old worker gets as long to finish. Connections to servers are not kept: a server that goes away between two requests
 // would cost the second.
@@ -88,7 +98,10 @@ defaults
     timeout tunnel 1h
     timeout http-request 30s
     timeout http-keep-alive 60s
-`, marker, digest, s.MaxConnections, s.Socket, become(s))
+
+backend %s
+    stick-table type string len %d size %d store http_req_cnt
+`, marker, digest, s.MaxConnections, s.Socket, become(s), requestTable, maxNameBytes+len(":65535")+1, maxFrontends)
 }
 
 func become(s Settings) string {
@@ -103,6 +116,7 @@ func writeProxy(b *bytes.Buffer, f lb.Frontend) {
 	fmt.Fprintf(b, "\nfrontend %s\n    mode %s\n    bind %s\n", name, f.Protocol, binds(f))
 	if f.Protocol == lb.HTTP {
 		b.WriteString("    option http-server-close\n    option http-no-delay\n    option idle-close-on-response\n    option forwardfor\n")
+		fmt.Fprintf(b, "    http-request track-sc0 fe_name table %s unless { req.hdr(user-agent) -m beg %s }\n", requestTable, probeAgent)
 	} else {
 		fmt.Fprintf(b, "    tcp-request connection reject if { nbsrv(%s) eq 0 }\n", name)
 	}

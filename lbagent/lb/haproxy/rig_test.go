@@ -192,9 +192,17 @@ func (s *stream) ends() bool {
 	return s.Err() == nil && last == "end"
 }
 
-func get(target string) (status int, body string, err error) {
+func get(target string) (status int, body string, err error) { return getAs("test", target) }
+
+// getAs gets as a User-Agent; an empty one sends none.
+func getAs(agent, target string) (status int, body string, err error) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	answer, err := client.Get(target)
+	request, err := http.NewRequest(http.MethodGet, target, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set("User-Agent", agent)
+	answer, err := client.Do(request)
 	if err != nil {
 		return 0, "", err
 	}

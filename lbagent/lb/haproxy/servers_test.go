@@ -111,7 +111,7 @@ func TestParseProcessesAndInfo(t *testing.T) {
 }
 
 func FuzzAnswers(f *testing.F) {
-	for _, name := range []string{"servers-2.6.12.txt", "proc-2.6.12.txt", "info-2.6.12.txt"} {
+	for _, name := range []string{"servers-2.6.12.txt", "proc-2.6.12.txt", "info-2.6.12.txt", "table-2.6.12.txt"} {
 		f.Add(record(f, name))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -124,6 +124,9 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if current, old := parseProcesses(text); current < 0 || slices.Contains(old, 0) {
 			t.Errorf("processes %d %v", current, old)
+		}
+		if requests, err := parseRequests(text); err == nil && requests[""] != 0 {
+			t.Errorf("requests of a frontend without a name: %v", requests)
 		}
 		if info, err := parseInfo(text); err == nil && info.pid <= 0 {
 			t.Errorf("info %+v", info)

@@ -21,7 +21,7 @@ const (
 	colProxy, colService, colType    = "pxname", "svname", "type"
 	colQueued, colCurrent, colTotal  = "qcur", "scur", "stot"
 	colActive, colBackup             = "act", "bck"
-	colErrors, colRequests, colMode  = "hrsp_5xx", "req_tot", "mode"
+	colErrors, colMode               = "hrsp_5xx", "mode"
 	rowFrontend, rowBackend, rowServ = "0", "1", "2"
 )
 
@@ -90,15 +90,13 @@ func (r *row) number(column string) uint64 {
 	return n
 }
 
-// addTo adds the row to its proxy. The frontend counts requests (connections for TCP), the backend what it has in hand:
-// its current sessions with those that wait; servers have queues of their own.
+// addTo adds the row to its proxy. A TCP frontend counts connections; requests are in a table, see parseRequests. The
+// backend knows what it has in hand: its current sessions with those that wait; servers have queues of their own.
 func (r *row) addTo(c counters) counters {
 	switch r.text(colType) {
 	case rowFrontend:
 		c.frontend = true
-		if r.text(colMode) == string(lb.HTTP) {
-			c.requests += r.number(colRequests)
-		} else {
+		if r.text(colMode) != string(lb.HTTP) {
 			c.requests += r.number(colTotal)
 		}
 	case rowBackend:
@@ -112,6 +110,36 @@ func (r *row) addTo(c counters) counters {
 		c.queued += int64(r.number(colQueued))
 	}
 	return c
+}
+
+// parseRequests reads "show table" of the requests into what was counted for every HTTP frontend. One that had no request
+// yet is missing.
+func parseRequests(text string) (map[string]uint64, error) {
+	head, rest, _ := strings.Cut(text, "\n")
+	if !strings.HasPrefix(head, "# table: "+requestTable+",") {
+		return nil, fmt.Errorf("%w: the table of requests begins with %.40q", errState, head)
+	}
+	requests := map[string]uint64{}
+	for line := range strings.Lines(rest) {
+		frontend, number := "", ""
+		for _, field := range strings.Fields(line) {
+			switch key, value, _ := strings.Cut(field, "="); key {
+			case "key":
+				frontend = value
+			case "http_req_cnt":
+				number = value
+			}
+		}
+		if frontend == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(number, 10, 63)
+		if err != nil {
+			return nil, fmt.Errorf("%w: the requests of %.60q are %.40q", errState, frontend, number)
+		}
+		requests[frontend] = n
+	}
+	return requests, nil
 }
 
 // parseProcesses reads "show proc" of the master: the current worker and the old ones that still have streams.

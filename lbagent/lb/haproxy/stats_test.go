@@ -17,7 +17,7 @@ func TestParseStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]counters{
-		"shop:Deployment:chat:8080":   {requests: 9, errors5xx: 2, inFlight: 2, serversUp: 1, hasErrors: true, frontend: true, backend: true},
+		"shop:Deployment:chat:8080":   {errors5xx: 2, inFlight: 2, serversUp: 1, hasErrors: true, frontend: true, backend: true},
 		"shop:StatefulSet:queue:6379": {requests: 3, inFlight: 1, serversUp: 1, frontend: true, backend: true},
 	}
 	if !maps.Equal(got, want) {
@@ -35,6 +35,27 @@ func TestParseStatsRefuses(t *testing.T) {
 		"more than int64": head + "a,BACKEND,0,18446744073709551615,1,http\n",
 	} {
 		if got, err := parseStats(text); !errors.Is(err, errState) {
+			t.Errorf("%s: %v %v", name, got, err)
+		}
+	}
+}
+
+func TestParseRequests(t *testing.T) {
+	got, err := parseRequests(record(t, "table-2.6.12.txt"))
+	want := map[string]uint64{"shop:Deployment:chat:8080": 9, "shop:Deployment:other:80": 4294967295}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("requests: %v %v, want %v", got, err, want)
+	}
+	const head = "# table: requests, type: string, size:100000, used:1\n"
+	for name, text := range map[string]string{
+		"nothing":       "",
+		"no table":      "No such table\n",
+		"another table": "# table: others, type: string\n",
+		"a word":        head + "0x1: key=a use=0 exp=0 http_req_cnt=many\n",
+		"a negative":    head + "0x1: key=a use=0 exp=0 http_req_cnt=-1\n",
+		"no number":     head + "0x1: key=a use=0 exp=0\n",
+	} {
+		if got, err := parseRequests(text); !errors.Is(err, errState) {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}
