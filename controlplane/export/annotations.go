@@ -53,6 +53,9 @@ type Source struct {
 	Annotations map[string]string
 	// Ports are those that the object itself declares: they are exported where the annotation does not name others.
 	Ports []v1alpha1.Port
+	// Uncarried are ports of the object that are not of TCP, such as "53/UDP": its owner shall say that they stay behind, by
+	// naming the others in the annotation.
+	Uncarried []string
 }
 
 // Annotated says whether an object of that kind asks for an export.
@@ -73,7 +76,7 @@ func Read(s Source) (v1alpha1.DomainExportSpec, error) {
 		Source:     s.Object,
 		Workload:   s.Workload,
 		Domains:    r.domains(s.Object.Kind),
-		Ports:      r.ports(s.Ports),
+		Ports:      r.ports(s.Ports, s.Uncarried),
 		Capacity:   r.capacity(),
 		Steering:   v1alpha1.Steering{Method: r.steering(), Watermarks: r.watermarks()},
 		Placement:  r.placement(),

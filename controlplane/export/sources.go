@@ -26,7 +26,7 @@ func FromStatefulSet(s *appsv1.StatefulSet) Source {
 // FromService is an annotated Service as a source; the workload is the one that it selects.
 func FromService(s *corev1.Service, workload v1alpha1.ObjectReference, pod corev1.PodSpec) Source {
 	ref := v1alpha1.ObjectReference{Kind: "Service", Name: s.Name, UID: s.UID}
-	return Source{Object: ref, Workload: workload, Annotations: s.Annotations, Ports: servicePorts(s, pod)}
+	return Source{Object: ref, Workload: workload, Annotations: s.Annotations, Ports: servicePorts(s, pod), Uncarried: uncarried(s)}
 }
 
 // RefuseService is why a Service that selects that many workloads cannot be exported; nil: it can.
@@ -75,6 +75,16 @@ func servicePorts(s *corev1.Service, pod corev1.PodSpec) []v1alpha1.Port {
 		}
 	}
 	return ports
+}
+
+// uncarried lists a Service's ports that are not of TCP. A container's are no request to be reached from outside.
+func uncarried(s *corev1.Service) (list []string) {
+	for _, p := range s.Spec.Ports {
+		if !isTCP(p.Protocol) {
+			list = append(list, fmt.Sprintf("%d/%s", p.Port, p.Protocol))
+		}
+	}
+	return list
 }
 
 // targetPort follows a port's name into the pod; 0 if no container has it.

@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -47,6 +48,43 @@ func TestServicePorts(t *testing.T) {
 		{Listen: 5432, Target: 5432, Protocol: "tcp"}}
 	if got := export.FromService(s, chat, pod()); !reflect.DeepEqual(got.Ports, want) || got.Workload != chat {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestUncarriedPorts: a port that is left behind is told, unless the owner names those that are not.
+func TestUncarriedPorts(t *testing.T) {
+	web := corev1.ServicePort{Name: "http", Port: 80, TargetPort: intstr.FromString("web")}
+	db := corev1.ServicePort{Name: "db", Port: 5432}
+	dns := corev1.ServicePort{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP}
+	sctp := corev1.ServicePort{Name: "s", Port: 7, Protocol: corev1.ProtocolSCTP}
+	tests := []struct {
+		name  string
+		ports []corev1.ServicePort
+		named string // the annotation
+		says  string
+	}{
+		{"TCP alone", []corev1.ServicePort{web, db}, "", ""},
+		{"UDP too", []corev1.ServicePort{web, dns, db}, "", "want the TCP ports by name, here 80:8080,5432:5432/tcp; the object also has 53/UDP, and only TCP is carried"},
+		{"UDP and SCTP too", []corev1.ServicePort{db, dns, sctp}, "", "here 5432:5432/tcp; the object also has 53/UDP, 7/SCTP"},
+		{"UDP alone", []corev1.ServicePort{dns}, "", "declares no TCP port, and nothing else is carried: 53/UDP"},
+		{"the owner names the TCP port", []corev1.ServicePort{web, dns}, "80:8080", ""},
+		{"the owner names the UDP port", []corev1.ServicePort{web, dns}, "53:53/udp", `protocol "udp" is neither http nor tcp`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := &corev1.Service{Spec: corev1.ServiceSpec{Ports: test.ports}}
+			if test.named != "" {
+				s.Annotations = map[string]string{export.AnnotationPort: test.named}
+			}
+			_, err := export.Read(export.FromService(s, chat, pod()))
+			var wrong *export.AnnotationError
+			switch {
+			case test.says == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.says != "" && (!errors.As(err, &wrong) || wrong.Annotation != export.AnnotationPort || !strings.Contains(err.Error(), test.says)):
+				t.Errorf("got %v, want %q", err, test.says)
+			}
+		})
 	}
 }
 

@@ -62,12 +62,18 @@ func (r *reader) domains(kind string) []string {
 	return names
 }
 
-func (r *reader) ports(declared []v1alpha1.Port) []v1alpha1.Port {
+func (r *reader) ports(declared []v1alpha1.Port, uncarried []string) []v1alpha1.Port {
 	const want = "ports such as 80:8080 or 443:8443/tcp, several with commas"
 	value, ok := r.value(AnnotationPort)
 	if !ok {
-		if len(declared) == 0 {
+		switch left := strings.Join(uncarried, ", "); {
+		case len(declared) == 0 && left != "":
+			r.fail(AnnotationPort, "", want+"; the object declares no TCP port, and nothing else is carried: "+left)
+		case len(declared) == 0:
 			r.fail(AnnotationPort, "", want+"; the object declares no TCP port of its own")
+		case left != "":
+			r.fail(AnnotationPort, "", fmt.Sprintf("the TCP ports by name, here %s; the object also has %s, and only TCP is carried",
+				annotationOf(declared), left))
 		}
 		return declared
 	}
@@ -88,6 +94,19 @@ func (r *reader) ports(declared []v1alpha1.Port) []v1alpha1.Port {
 		r.fail(AnnotationPort, value, fmt.Sprintf("at most %d ports", maxPorts))
 	}
 	return ports
+}
+
+// annotationOf writes ports as parsePort reads them.
+func annotationOf(ports []v1alpha1.Port) string {
+	var list []string
+	for _, p := range ports {
+		text := fmt.Sprintf("%d:%d", p.Listen, p.Target)
+		if p.Protocol != "http" {
+			text += "/" + p.Protocol
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ",")
 }
 
 // parsePort reads "80:8080", "443:8443/tcp" or "8080", which stands for 8080:8080.
