@@ -41,9 +41,17 @@ var impure = map[string]string{
 	"tidegate.dev/tidegate/cmd":    "wiring is above everything",
 }
 
+// above lists what the packages below a folder must not import, and why.
+var above = map[string]map[string]string{
+	"gslb":    {module + "controlplane": "the control plane is above the nouns", module + "plugin": "the plugin is above the nouns"},
+	"plugin":  {module + "controlplane": "a name server does without the control plane: its half of enrolment is gslb/bus/join"},
+	"lbagent": {module + "controlplane": "an agent does without the control plane"},
+}
+
 // binaries lists what a program must not contain at all.
 var binaries = map[string]map[string]string{
-	"cmd/tidegate-dns":  {"k8s.io/": "DNS answers when Kubernetes is down", "sigs.k8s.io/": "DNS answers when Kubernetes is down"},
+	"cmd/tidegate-dns": {"k8s.io/": "DNS answers when Kubernetes is down", "sigs.k8s.io/": "DNS answers when Kubernetes is down",
+		module + "controlplane": "a name server does without the control plane"},
 	"cmd/tidegate-hub":  {"github.com/coredns": "the hub answers no query"},
 	"cmd/tidegate-site": {"github.com/coredns": "a site answers no query"},
 	"cmd/lbagent":       {"github.com/coredns": "an agent answers no query", "k8s.io/": "an agent runs without Kubernetes"},
@@ -63,16 +71,24 @@ type goPackage struct {
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t, "./...") {
+		folder, _, _ := strings.Cut(strings.TrimPrefix(p.ImportPath, module), "/")
+		imports(t, p, above[folder])
 		if !isPure(p.ImportPath) {
 			continue
 		}
-		for _, path := range p.Imports {
-			if why, bad := matches(path, impure); bad {
-				t.Errorf("%s imports %s: %s", p.ImportPath, path, why)
-			}
-		}
+		imports(t, p, impure)
 		for _, file := range p.GoFiles {
 			noClock(t, filepath.Join(p.Dir, file))
+		}
+	}
+}
+
+// imports fails for what a package imports and must not.
+func imports(t *testing.T, p goPackage, forbidden map[string]string) {
+	t.Helper()
+	for _, path := range p.Imports {
+		if why, bad := matches(path, forbidden); bad {
+			t.Errorf("%s imports %s: %s", p.ImportPath, path, why)
 		}
 	}
 }

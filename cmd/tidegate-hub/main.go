@@ -19,9 +19,10 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"tidegate.dev/tidegate/controlplane/kubeconfig"
 )
 
 // options are the flags.
@@ -87,31 +88,12 @@ func start(o options, logger *slog.Logger) error {
 }
 
 func kubeConfig(file string) (*rest.Config, error) {
-	config, err := readKubeConfig(file)
+	config, err := kubeconfig.Read(file)
 	if err != nil {
 		return nil, err
 	}
 	config.QPS, config.Burst = 200, 400
 	config.UserAgent = "tidegate-hub"
-	return config, nil
-}
-
-// readKubeConfig takes the pod's own only if no file is named: clientcmd would try that as well, but writes to the log first.
-func readKubeConfig(file string) (*rest.Config, error) {
-	if file == "" {
-		config, err := rest.InClusterConfig()
-		if errors.Is(err, rest.ErrNotInCluster) {
-			return nil, errors.New("find the Kubernetes API: not in a pod: name a kubeconfig with -kubeconfig")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("find the Kubernetes API: %w: check the pod's service account, or name a kubeconfig with -kubeconfig", err)
-		}
-		return config, nil
-	}
-	config, err := clientcmd.BuildConfigFromFlags("", file)
-	if err != nil {
-		return nil, fmt.Errorf("find the Kubernetes API: %w: name a kubeconfig with -kubeconfig", err)
-	}
 	return config, nil
 }
 

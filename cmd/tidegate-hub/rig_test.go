@@ -23,9 +23,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
-	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb/bus"
+	"tidegate.dev/tidegate/gslb/bus/join"
 	"tidegate.dev/tidegate/gslb/plan"
 )
 
@@ -156,7 +156,7 @@ func (r *rig) enrol(role bus.Role, name string) bus.Credentials {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	joined, err := enroll.Join(r.t.Context(), token)
+	joined, err := join.Join(r.t.Context(), token)
 	if err != nil {
 		r.t.Fatal(err)
 	}

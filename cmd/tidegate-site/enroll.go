@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/gslb/bus"
+	"tidegate.dev/tidegate/gslb/bus/join"
 )
 
 // joinInterval is how long a site waits before it asks a hub again that cannot be reached.
@@ -24,7 +24,7 @@ func (o options) credentialsFile() string { return filepath.Join(o.data, "site.c
 func credentials(ctx context.Context, o options, log *slog.Logger) (bus.Credentials, error) {
 	creds, err := bus.ReadCredentials(o.credentialsFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		creds, err = join(ctx, o, log)
+		creds, err = enrol(ctx, o, log)
 	}
 	if err != nil {
 		return bus.Credentials{}, err
@@ -36,7 +36,7 @@ func credentials(ctx context.Context, o options, log *slog.Logger) (bus.Credenti
 	return creds, nil
 }
 
-func join(ctx context.Context, o options, log *slog.Logger) (bus.Credentials, error) {
+func enrol(ctx context.Context, o options, log *slog.Logger) (bus.Credentials, error) {
 	if o.token == "" {
 		return bus.Credentials{}, errors.New("this site is not enrolled: make a token at the hub and name its file with -token")
 	}
@@ -44,7 +44,7 @@ func join(ctx context.Context, o options, log *slog.Logger) (bus.Credentials, er
 	if err != nil {
 		return bus.Credentials{}, fmt.Errorf("read the token: %w", err)
 	}
-	token, err := enroll.ParseToken(string(text))
+	token, err := join.ParseToken(string(text))
 	if err != nil {
 		return bus.Credentials{}, fmt.Errorf("read the token in %s: %w", o.token, err)
 	}
@@ -60,16 +60,16 @@ func join(ctx context.Context, o options, log *slog.Logger) (bus.Credentials, er
 }
 
 // ask joins, again and again while the hub cannot be reached.
-func ask(ctx context.Context, token string, log *slog.Logger) (enroll.Joined, error) {
+func ask(ctx context.Context, token string, log *slog.Logger) (join.Joined, error) {
 	for {
-		joined, err := enroll.Join(ctx, token)
-		if err == nil || errors.Is(err, enroll.ErrRefused) || errors.Is(err, enroll.ErrToken) {
+		joined, err := join.Join(ctx, token)
+		if err == nil || errors.Is(err, join.ErrRefused) || errors.Is(err, join.ErrToken) {
 			return joined, err
 		}
 		log.Warn("the hub does not answer; the site enrols once it does", "error", err)
 		select {
 		case <-ctx.Done():
-			return enroll.Joined{}, fmt.Errorf("enrol: %w", err)
+			return join.Joined{}, fmt.Errorf("enrol: %w", err)
 		case <-time.After(joinInterval):
 		}
 	}

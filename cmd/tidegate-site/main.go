@@ -17,15 +17,15 @@ import (
 	"sync"
 	"syscall"
 
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
-	"tidegate.dev/tidegate/controlplane/enroll"
+	"tidegate.dev/tidegate/controlplane/kubeconfig"
 	"tidegate.dev/tidegate/controlplane/site"
 	"tidegate.dev/tidegate/controlplane/site/cluster"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/bus"
+	"tidegate.dev/tidegate/gslb/bus/join"
 	"tidegate.dev/tidegate/lbagent/lb/haproxy"
 )
 
@@ -86,9 +86,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	config, err := kubeconfig.Read(o.kubeconfig)
 	if err != nil {
-		return fmt.Errorf("read the kubeconfig of the site's cluster: %w: name one with -kubeconfig", err)
+		return err
 	}
 	kube, err := cluster.Connect(config, log)
 	if err != nil {
@@ -102,7 +102,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	member, err := bus.Dial(ctx, creds, bus.Config{Logger: log, Renew: enroll.Renew,
+	member, err := bus.Dial(ctx, creds, bus.Config{Logger: log, Renew: join.Renew,
 		Saved: func(c bus.Credentials) error { return c.Write(o.credentialsFile()) }})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,10 +14,10 @@ import (
 
 	"k8s.io/klog/v2"
 
-	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/bus/bustest"
+	"tidegate.dev/tidegate/gslb/bus/join"
 )
 
 func TestParse(t *testing.T) {
@@ -58,8 +59,8 @@ func TestCredentials(t *testing.T) {
 		"no token":             {want: "name its file with -token"},
 		"token's file missing": {token: filepath.Join(dir, "none"), want: "read the token"},
 		"not a token":          {token: write("bad", "hello"), want: "not an enrolment token"},
-		"token of another":     {token: write("pek", enroll.Token{URL: "https://127.0.0.1:1", Role: bus.Site, Name: "pek"}.String()), want: `for site "pek", this is site "fra"`},
-		"token of another role": {token: write("ns", enroll.Token{URL: "https://127.0.0.1:1", Role: bus.NameServer, Name: "fra"}.String()),
+		"token of another":     {token: write("pek", join.Token{URL: "https://127.0.0.1:1", Role: bus.Site, Name: "pek"}.String()), want: `for site "pek", this is site "fra"`},
+		"token of another role": {token: write("ns", join.Token{URL: "https://127.0.0.1:1", Role: bus.NameServer, Name: "fra"}.String()),
 			want: "this is site"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +78,23 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-const kubeconfig = `
+// Outside a pod the one line says what to do, and client-go says nothing beside it.
+func TestNotInAPod(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	var log bytes.Buffer
+	klog.SetSlogLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(klog.ClearLogger)
+	err := run(t.Context(), options{name: "fra", data: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.HasSuffix(err.Error(), "not in a pod: name a kubeconfig with -kubeconfig") {
+		t.Errorf("error %v", err)
+	}
+	klog.Flush()
+	if log.Len() > 0 {
+		t.Errorf("the log says %s", log.String())
+	}
+}
+
+const kubeconfigText = `
 apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
@@ -98,7 +115,7 @@ func TestRunWithoutTheCluster(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	o := options{name: "fra", data: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), haproxy: "haproxy", admin: filepath.Join(dir, "admin.sock")}
-	if err := errors.Join(o.sets.Set("127.0.0.1"), os.WriteFile(o.kubeconfig, []byte(kubeconfig), 0o600)); err != nil {
+	if err := errors.Join(o.sets.Set("127.0.0.1"), os.WriteFile(o.kubeconfig, []byte(kubeconfigText), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if err := bustest.Start(t).Enroll(bus.Site, "fra").Write(o.credentialsFile()); err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tidegate.dev/tidegate/controlplane/enroll"
+	"tidegate.dev/tidegate/gslb/bus/join"
 )
 
 func enrollCommand() *cobra.Command {
@@ -22,7 +22,7 @@ func enrollCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read the token: %w", err)
 			}
-			joined, err := enroll.Join(c.Context(), strings.TrimSpace(string(token)))
+			joined, err := join.Join(c.Context(), strings.TrimSpace(string(token)))
 			if err != nil {
 				return err
 			}

@@ -79,6 +79,9 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 	if s.GeoTrouble != "" {
 		fmt.Fprintf(w, "            %s\n", s.GeoTrouble)
 	}
+	if s.BusTrouble != "" {
+		fmt.Fprintf(w, "bus         not followed: %s\n", s.BusTrouble)
+	}
 	for _, name := range s.Names {
 		fmt.Fprintf(w, "name        %s\n", name)
 	}
@@ -95,7 +98,7 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 
 func fromDisk(s node.Status) string {
 	if s.FromDisk {
-		return ", from disk: not confirmed by the hub yet"
+		return ", from disk: its source has not confirmed it yet"
 	}
 	return ""
 }

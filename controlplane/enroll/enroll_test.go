@@ -19,6 +19,7 @@ import (
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/bus/authority"
 	"tidegate.dev/tidegate/gslb/bus/bustest"
+	"tidegate.dev/tidegate/gslb/bus/join"
 )
 
 // endpoint is a hub with a bus and an enrolment endpoint.
@@ -88,7 +89,7 @@ func serve(t *testing.T, a *authority.Authority, hub func(url string) *enroll.Hu
 	return url
 }
 
-func (e *endpoint) token(t *testing.T, role bus.Role, name string) enroll.Token {
+func (e *endpoint) token(t *testing.T, role bus.Role, name string) join.Token {
 	t.Helper()
 	token, err := e.hub.NewToken(t.Context(), role, name, time.Hour)
 	if err != nil {
@@ -100,7 +101,7 @@ func (e *endpoint) token(t *testing.T, role bus.Role, name string) enroll.Token 
 func TestJoin(t *testing.T) {
 	e := start(t)
 	began := time.Now()
-	joined, err := enroll.Join(t.Context(), " "+e.token(t, bus.NameServer, "ns1").String()+"\n")
+	joined, err := join.Join(t.Context(), " "+e.token(t, bus.NameServer, "ns1").String()+"\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestJoin(t *testing.T) {
 func TestTokenIsGoodOnce(t *testing.T) {
 	e := start(t)
 	used := e.token(t, bus.Site, "fra")
-	if _, err := enroll.Join(t.Context(), used.String()); err != nil {
+	if _, err := join.Join(t.Context(), used.String()); err != nil {
 		t.Fatal(err)
 	}
 	old := e.token(t, bus.Site, "old")
@@ -125,13 +126,13 @@ func TestTokenIsGoodOnce(t *testing.T) {
 	role.Role = bus.NameServer
 	name.Name = "fra"
 	texts := map[string]bool{}
-	for what, token := range map[string]enroll.Token{"used": used, "expired": old, "unknown": unknown, "role": role, "name": name} {
+	for what, token := range map[string]join.Token{"used": used, "expired": old, "unknown": unknown, "role": role, "name": name} {
 		status, text := post(t, e, "/v1/enroll", request(token, newKey(t)))
 		if status != http.StatusForbidden {
 			t.Errorf("%s: status %d", what, status)
 		}
 		texts[text] = true
-		if _, err := enroll.Join(t.Context(), token.String()); !errors.Is(err, enroll.ErrRefused) {
+		if _, err := join.Join(t.Context(), token.String()); !errors.Is(err, join.ErrRefused) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -139,8 +140,8 @@ func TestTokenIsGoodOnce(t *testing.T) {
 		t.Errorf("the refusals differ: %v", texts)
 	}
 	role.Role, name.Name = bus.Site, "z" // a mistake in role or name does not use the token up
-	for _, token := range []enroll.Token{role, name} {
-		if _, err := enroll.Join(t.Context(), token.String()); err != nil {
+	for _, token := range []join.Token{role, name} {
+		if _, err := join.Join(t.Context(), token.String()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -154,7 +155,7 @@ func TestConcurrentJoins(t *testing.T) {
 	results := make(chan error, joiners)
 	for range joiners {
 		go func() {
-			_, err := enroll.Join(t.Context(), token)
+			_, err := join.Join(t.Context(), token)
 			results <- err
 		}()
 	}
@@ -162,7 +163,7 @@ func TestConcurrentJoins(t *testing.T) {
 	for range joiners {
 		if err := <-results; err == nil {
 			in++
-		} else if !errors.Is(err, enroll.ErrRefused) {
+		} else if !errors.Is(err, join.ErrRefused) {
 			t.Error(err)
 		}
 	}
@@ -185,12 +186,12 @@ func TestLostAnswer(t *testing.T) {
 // TestJoinAgain: a name that enrols with a new token gets a new key, and the old one is cut off.
 func TestJoinAgain(t *testing.T) {
 	e := start(t)
-	first, err := enroll.Join(t.Context(), e.token(t, bus.Site, "fra").String())
+	first, err := join.Join(t.Context(), e.token(t, bus.Site, "fra").String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := e.bus.Dial(first.Credentials, bus.Config{})
-	second, err := enroll.Join(t.Context(), e.token(t, bus.Site, "fra").String())
+	second, err := join.Join(t.Context(), e.token(t, bus.Site, "fra").String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,11 +201,11 @@ func TestJoinAgain(t *testing.T) {
 			t.Fatal("the old key is still connected")
 		}
 	}
-	if _, err := enroll.Renew(t.Context(), first.Credentials); !errors.Is(err, enroll.ErrRefused) {
+	if _, err := join.Renew(t.Context(), first.Credentials); !errors.Is(err, join.ErrRefused) {
 		t.Errorf("the old key renews: %v", err)
 	}
-	_, err = enroll.Join(t.Context(), e.token(t, bus.NameServer, "fra").String())
-	if !errors.Is(err, enroll.ErrRefused) || !strings.Contains(err.Error(), "taken") {
+	_, err = join.Join(t.Context(), e.token(t, bus.NameServer, "fra").String())
+	if !errors.Is(err, join.ErrRefused) || !strings.Contains(err.Error(), "taken") {
 		t.Errorf("a name server takes the site's name: %v", err)
 	}
 }
@@ -212,7 +213,7 @@ func TestJoinAgain(t *testing.T) {
 // TestRenew: a member that was off for days comes back by itself.
 func TestRenew(t *testing.T) {
 	e := start(t)
-	joined, err := enroll.Join(t.Context(), e.token(t, bus.Site, "fra").String())
+	joined, err := join.Join(t.Context(), e.token(t, bus.Site, "fra").String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +223,7 @@ func TestRenew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := e.bus.Dial(creds, bus.Config{Renew: enroll.Renew})
+	m := e.bus.Dial(creds, bus.Config{Renew: join.Renew})
 	if m.Counters().Renewals != 1 {
 		t.Errorf("%+v", m.Counters())
 	}
@@ -237,7 +238,7 @@ func TestRenew(t *testing.T) {
 		t.Fatal(err)
 	}
 	stranger.Seed = string(seed)
-	if _, err := enroll.Renew(t.Context(), stranger); !errors.Is(err, enroll.ErrRefused) {
+	if _, err := join.Renew(t.Context(), stranger); !errors.Is(err, join.ErrRefused) {
 		t.Errorf("a stranger renews: %v", err)
 	}
 	forged := map[string]any{"name": "fra", "publicKey": member.Key, "signature": make([]byte, 64)}
@@ -261,13 +262,13 @@ func TestAnotherHub(t *testing.T) {
 	} {
 		token.URL = url
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // one attempt
-		if _, err := enroll.Join(ctx, token.String()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := join.Join(ctx, token.String()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 		cancel()
 	}
 	token.URL = e.url
-	if _, err := enroll.Join(t.Context(), token.String()); err != nil {
+	if _, err := join.Join(t.Context(), token.String()); err != nil {
 		t.Errorf("the token was spent on the wrong machine: %v", err)
 	}
 }
@@ -342,7 +343,7 @@ func newKey(t *testing.T) string {
 	return public
 }
 
-func request(token enroll.Token, key string) map[string]any {
+func request(token join.Token, key string) map[string]any {
 	return map[string]any{"secret": token.Secret[:], "role": token.Role, "name": token.Name, "publicKey": key}
 }
 

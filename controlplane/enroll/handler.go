@@ -10,6 +10,7 @@ import (
 
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/bus/authority"
+	"tidegate.dev/tidegate/gslb/bus/join"
 )
 
 // The texts for whoever is refused. One text for every reason, so that the endpoint tells nobody which secrets,
@@ -23,8 +24,8 @@ const (
 // HubConfig.CA in the chain that is sent (Authority.TLS does).
 func (h *Hub) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+enrollPath, answer(h.enroll))
-	mux.HandleFunc("POST "+renewPath, answer(h.renew))
+	mux.HandleFunc("POST "+join.EnrollPath, answer(h.enroll))
+	mux.HandleFunc("POST "+join.RenewPath, answer(h.renew))
 	return mux
 }
 
@@ -40,10 +41,10 @@ func (e statusError) Error() string { return e.text }
 func answer[Request, Answer any](f func(*http.Request, Request) (Answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var request Request
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, join.MaxBodyBytes))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&request); err != nil {
-			write(w, http.StatusBadRequest, errorAnswer{"the request is not what this hub reads: " + err.Error()})
+			write(w, http.StatusBadRequest, join.ErrorAnswer{Error: "the request is not what this hub reads: " + err.Error()})
 			return
 		}
 		result, err := f(r, request)
@@ -53,7 +54,7 @@ func answer[Request, Answer any](f func(*http.Request, Request) (Answer, error))
 		}
 		fault := statusError{http.StatusServiceUnavailable, "the hub cannot do it now: try again"}
 		errors.As(err, &fault)
-		write(w, fault.status, errorAnswer{fault.text})
+		write(w, fault.status, join.ErrorAnswer{Error: fault.text})
 	}
 }
 
@@ -64,32 +65,32 @@ func write(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the peer is gone; it tries again
 }
 
-func (h *Hub) enroll(r *http.Request, q enrollRequest) (grant, error) {
+func (h *Hub) enroll(r *http.Request, q join.EnrollRequest) (join.Grant, error) {
 	if err := bus.CheckMember(q.Role, q.Name); err != nil {
-		return grant{}, statusError{http.StatusBadRequest, err.Error()}
+		return join.Grant{}, statusError{http.StatusBadRequest, err.Error()}
 	}
 	if !nkeys.IsValidPublicUserKey(q.PublicKey) {
-		return grant{}, statusError{http.StatusBadRequest, "publicKey is not a user's public NKey"}
+		return join.Grant{}, statusError{http.StatusBadRequest, "publicKey is not a user's public NKey"}
 	}
 	log := h.cfg.Logger.With("role", q.Role, "name", q.Name, "peer", r.RemoteAddr)
 	if err := h.use(r, q); err != nil {
 		log.Warn("enrolment refused", "error", err)
-		return grant{}, refusal(err)
+		return join.Grant{}, refusal(err)
 	}
 	text, err := h.cfg.Bus.Enroll(r.Context(), q.Role, q.Name, q.PublicKey)
 	if err != nil {
 		log.Error("enrolment failed", "error", err)
-		return grant{}, failure(err)
+		return join.Grant{}, failure(err)
 	}
 	log.Info("enrolled", "key", q.PublicKey)
-	return grant{CA: string(h.cfg.CA), URLs: h.cfg.BusURLs, JWT: text, MapKey: h.cfg.MapKey}, nil
+	return join.Grant{CA: string(h.cfg.CA), URLs: h.cfg.BusURLs, JWT: text, MapKey: h.cfg.MapKey}, nil
 }
 
 // errRefused marks the reasons that the joiner is not told apart.
 var errRefused = errors.New("the token is refused")
 
 // use takes the token for the joiner's key. The same key may use it again, since an answer can get lost.
-func (h *Hub) use(r *http.Request, q enrollRequest) error {
+func (h *Hub) use(r *http.Request, q join.EnrollRequest) error {
 	hash := hashOf(q.Secret)
 	record, err := h.cfg.Tokens.Get(r.Context(), hash)
 	if err == nil {
@@ -107,7 +108,7 @@ func (h *Hub) use(r *http.Request, q enrollRequest) error {
 	return h.check(record, q)
 }
 
-func (h *Hub) check(record Record, q enrollRequest) error {
+func (h *Hub) check(record Record, q join.EnrollRequest) error {
 	switch {
 	case record.Role != q.Role || record.Name != q.Name:
 		return fmt.Errorf("%w: it is for %s %s", errRefused, record.Role, record.Name)
@@ -134,14 +135,14 @@ func failure(err error) error {
 	return err
 }
 
-func (h *Hub) renew(r *http.Request, q renewRequest) (renewAnswer, error) {
-	if !q.verify() {
-		return renewAnswer{}, statusError{http.StatusForbidden, refusedKey}
+func (h *Hub) renew(r *http.Request, q join.RenewRequest) (join.RenewAnswer, error) {
+	if !q.Verify() {
+		return join.RenewAnswer{}, statusError{http.StatusForbidden, refusedKey}
 	}
 	text, err := h.cfg.Bus.Renew(r.Context(), q.Name, q.PublicKey)
 	if errors.Is(err, authority.ErrUnknownMember) {
 		h.cfg.Logger.Warn("renewal refused", "name", q.Name, "key", q.PublicKey, "peer", r.RemoteAddr)
-		return renewAnswer{}, statusError{http.StatusForbidden, refusedKey}
+		return join.RenewAnswer{}, statusError{http.StatusForbidden, refusedKey}
 	}
-	return renewAnswer{JWT: text}, err
+	return join.RenewAnswer{JWT: text}, err
 }

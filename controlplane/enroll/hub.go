@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tidegate.dev/tidegate/gslb/bus"
+	"tidegate.dev/tidegate/gslb/bus/join"
 )
 
 // Bus enrols keys; *hub.Hub does.
@@ -52,7 +53,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	if block == nil {
 		return nil, errors.New("enrolment: the CA is no certificate in PEM")
 	}
-	if err := checkURL(cfg.URL); err != nil {
+	if err := join.CheckURL(cfg.URL); err != nil {
 		return nil, fmt.Errorf("enrolment: %w", err)
 	}
 	if len(cfg.BusURLs) == 0 || len(cfg.MapKey) != ed25519.PublicKeySize {
@@ -68,14 +69,14 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 }
 
 // NewToken makes a token that is good once and until lifetime has passed. Only the hash of its secret is kept.
-func (h *Hub) NewToken(ctx context.Context, role bus.Role, name string, lifetime time.Duration) (Token, error) {
+func (h *Hub) NewToken(ctx context.Context, role bus.Role, name string, lifetime time.Duration) (join.Token, error) {
 	if err := bus.CheckMember(role, name); err != nil {
-		return Token{}, fmt.Errorf("make a token: %w", err)
+		return join.Token{}, fmt.Errorf("make a token: %w", err)
 	}
-	t := Token{URL: h.cfg.URL, Role: role, Name: name, CAHash: h.caHash, Secret: newSecret()}
+	t := join.Token{URL: h.cfg.URL, Role: role, Name: name, CAHash: h.caHash, Secret: newSecret()}
 	record := Record{Hash: hashOf(t.Secret[:]), Role: role, Name: name, Expires: h.cfg.Now().Add(lifetime)}
 	if err := h.cfg.Tokens.Add(ctx, record); err != nil {
-		return Token{}, fmt.Errorf("keep the token for %s %s: %w", role, name, err)
+		return join.Token{}, fmt.Errorf("keep the token for %s %s: %w", role, name, err)
 	}
 	return t, nil
 }

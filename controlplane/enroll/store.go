@@ -2,6 +2,9 @@ package enroll
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"time"
@@ -76,4 +79,16 @@ func (m *Memory) Use(_ context.Context, hash, publicKey string) (Record, error) 
 		m.records[hash] = r
 	}
 	return r, nil
+}
+
+// newSecret makes a secret of 256 bits.
+func newSecret() (secret [32]byte) {
+	_, _ = rand.Read(secret[:]) // never fails, see crypto/rand
+	return secret
+}
+
+// hashOf is what the hub keeps of a secret. The secret is random, so that nothing slower is needed.
+func hashOf(secret []byte) string {
+	sum := sha256.Sum256(secret)
+	return hex.EncodeToString(sum[:])
 }

@@ -7,6 +7,7 @@
 //	authority   the keys: who is who, what each role may do, the certificate authority
 //	server      a NATS server with JetStream inside the hub's process
 //	hub         the hub's side: it alone writes; it answers what members ask, and only for themselves
+//	join        how a member gets its credentials from a token, and new ones once they expired
 //	bustest     a whole bus over loopback for tests
 //
 // A member never touches JetStream. It asks the hub on a subject of its own (ask.NAME.OPERATION) and is answered in an

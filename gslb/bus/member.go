@@ -22,7 +22,7 @@ type Config struct {
 	Logger *slog.Logger
 	// Saved is called with renewed credentials, to be written back; nil keeps them in memory only. An error is logged.
 	Saved func(Credentials) error
-	// Renew asks the hub for a new JWT beside the bus (enroll.Renew does), which is needed once the old one has expired
+	// Renew asks the hub for a new JWT beside the bus (join.Renew does), which is needed once the old one has expired
 	// or a bus refuses it; nil: such a member stays off the bus.
 	Renew func(context.Context, Credentials) (jwt string, err error)
 	// Reread is how often the head or the inventory is asked for without a note, with 20 % of jitter; 0 is 5 s.

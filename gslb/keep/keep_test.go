@@ -24,12 +24,12 @@ func open(t *testing.T) Folder {
 // kept is a map whose head is the digest of its data.
 func kept(generation uint64, data string) Kept {
 	sum := sha256.Sum256([]byte(data))
-	return Kept{Generation: generation, SignedHead: []byte(hex.EncodeToString(sum[:])), Data: []byte(data)}
+	return Kept{Source: Bus, Generation: generation, Head: []byte(hex.EncodeToString(sum[:])), Data: []byte(data)}
 }
 
 // verify accepts what is whole.
 func verify(k Kept) error {
-	if sum := sha256.Sum256(k.Data); string(k.SignedHead) != hex.EncodeToString(sum[:]) {
+	if sum := sha256.Sum256(k.Data); string(k.Head) != hex.EncodeToString(sum[:]) {
 		return errors.New("digest")
 	}
 	return nil
@@ -44,13 +44,13 @@ func save(t *testing.T, f Folder, k Kept) {
 
 func newest(t *testing.T, f Folder) (Kept, bool) {
 	t.Helper()
-	k, ok, _ := f.Newest(verify)
+	k, ok, _ := f.Newest(Bus, verify)
 	return k, ok
 }
 
 func TestNewestOfSeveral(t *testing.T) {
 	f := open(t)
-	if k, ok, err := f.Newest(verify); ok || err != nil {
+	if k, ok, err := f.Newest(Bus, verify); ok || err != nil {
 		t.Errorf("an empty folder has %+v, %v", k, err)
 	}
 	for _, generation := range []uint64{2, 10, 9, 1} {
@@ -66,7 +66,7 @@ func TestOldMapsAreDropped(t *testing.T) {
 	for generation := uint64(1); generation <= 25; generation++ {
 		save(t, f, kept(generation, "x"))
 	}
-	list, err := f.generations()
+	list, err := f.generations(Bus)
 	if err != nil || len(list) != Generations || list[0] != 25 || list[Generations-1] != 16 {
 		t.Errorf("kept %v, %v", list, err)
 	}
@@ -77,7 +77,7 @@ func TestTruncatedFilesArePassedOver(t *testing.T) {
 	f := open(t)
 	save(t, f, kept(1, "the map before"))
 	save(t, f, kept(2, "the newest map"))
-	path := f.file(2)
+	path := f.file(Bus, 2)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestTruncatedFilesArePassedOver(t *testing.T) {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		k, ok, refused := f.Newest(verify)
+		k, ok, refused := f.Newest(Bus, verify)
 		if !ok || k.Generation != 1 || refused == nil || !strings.Contains(refused.Error(), "kept map 2") {
 			t.Fatalf("cut at %d: %+v, %v, %v", cut, k, ok, refused)
 		}
@@ -105,9 +105,9 @@ func TestTruncatedFilesArePassedOver(t *testing.T) {
 
 func TestNothingVerifies(t *testing.T) {
 	f := open(t)
-	save(t, f, Kept{Generation: 1, SignedHead: []byte("no"), Data: []byte("x")})
-	save(t, f, Kept{Generation: 2, SignedHead: []byte("no"), Data: []byte("y")})
-	k, ok, refused := f.Newest(verify)
+	save(t, f, Kept{Source: Bus, Generation: 1, Head: []byte("no"), Data: []byte("x")})
+	save(t, f, Kept{Source: Bus, Generation: 2, Head: []byte("no"), Data: []byte("y")})
+	k, ok, refused := f.Newest(Bus, verify)
 	if ok || refused == nil || strings.Count(refused.Error(), "kept map") != 2 {
 		t.Errorf("got %+v, %v, %v", k, ok, refused)
 	}
@@ -118,7 +118,7 @@ func TestNothingVerifies(t *testing.T) {
 func TestKilledBeforeTheRename(t *testing.T) {
 	f := open(t)
 	save(t, f, kept(1, "x"))
-	left := filepath.Join(f.path, fmt.Sprintf("%020d%s.123%s", 2, mapSuffix, temporarySuffix))
+	left := filepath.Join(f.path, fileName(Bus, 2)+".123"+temporarySuffix)
 	if err := os.WriteFile(left, []byte("half a ma"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestKilledBeforeTheRename(t *testing.T) {
 func TestWritesLeaveNothingBehind(t *testing.T) {
 	f := open(t)
 	save(t, f, kept(1, "x"))
-	if err := os.Mkdir(f.file(2), 0o700); err != nil { // a rename over it fails
+	if err := os.Mkdir(f.file(Bus, 2), 0o700); err != nil { // a rename over it fails
 		t.Fatal(err)
 	}
 	if err := f.Save(kept(2, "y")); err == nil {
@@ -160,7 +160,7 @@ func TestForeignFilesAreNoMaps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if k, ok, refused := f.Newest(verify); ok || refused != nil {
+	if k, ok, refused := f.Newest(Bus, verify); ok || refused != nil {
 		t.Errorf("got %+v, %v", k, refused)
 	}
 }
@@ -168,7 +168,7 @@ func TestForeignFilesAreNoMaps(t *testing.T) {
 func TestFilesAreTheOwners(t *testing.T) {
 	f := open(t)
 	save(t, f, kept(1, "x"))
-	for path, want := range map[string]os.FileMode{f.path: 0o700, f.file(1): 0o600} {
+	for path, want := range map[string]os.FileMode{f.path: 0o700, f.file(Bus, 1): 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, want)
 		}
@@ -182,6 +182,52 @@ func TestOpenSaysWhatToDo(t *testing.T) {
 	}
 	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "data in the Corefile") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A folder may see both kinds of name server: each kind finds its own maps, and drops none of the other's.
+func TestSourcesAreKeptApart(t *testing.T) {
+	f := open(t)
+	world := kept(90, "a world")
+	world.Source = World
+	save(t, f, world)
+	for generation := uint64(1); generation <= 12; generation++ {
+		save(t, f, kept(generation, "of the bus"))
+	}
+	for source, want := range map[Source]string{Bus: "of the bus", World: "a world"} {
+		if k, ok, err := f.Newest(source, verify); !ok || err != nil || string(k.Data) != want || k.Source != source {
+			t.Errorf("%s: %+v, %v, %v", source, k, ok, err)
+		}
+	}
+}
+
+func TestKey(t *testing.T) {
+	f := open(t)
+	if key, err := f.LoadKey(); key != nil || err != nil {
+		t.Errorf("nothing kept: %v, %v", key, err)
+	}
+	for _, want := range [][]byte{bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)} {
+		if err := f.SaveKey(want); err != nil {
+			t.Fatal(err)
+		}
+		if key, err := f.LoadKey(); !bytes.Equal(key, want) || err != nil {
+			t.Errorf("got %v, %v", key, err)
+		}
+	}
+	path := filepath.Join(f.path, keyFile)
+	for _, text := range []string{"", "zz", "0707\n", strings.Repeat("07", 33)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if key, err := f.LoadKey(); key != nil || err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%q: %v, %v", text, key, err)
+		}
+	}
+	if err := f.SaveKey(make([]byte, 32)); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := f.LoadKey(); len(key) != 32 || err != nil {
+		t.Errorf("over a damaged one: %v, %v", key, err)
 	}
 }
 

@@ -80,14 +80,26 @@ func (n *Node) ProposeWorld(ctx context.Context, m *plan.Map) error {
 	if err != nil {
 		return err
 	}
-	served := n.store.Load()
-	head := plan.Head{
-		Generation: served.Generation + 1, Digest: plan.DigestOf(data), GeoDigest: n.config.Geo.Table.Digest(),
-	}
-	if served.Plan != nil && served.Plan.Digest == head.Digest {
+	head := plan.Head{Digest: plan.DigestOf(data), GeoDigest: n.config.Geo.Table.Digest()}
+	if served := n.store.Load(); served.Plan != nil && served.Plan.Digest == head.Digest {
+		n.status.confirmed()
 		return nil
 	}
+	head.Generation = n.nextWorld(head.Digest)
 	return n.Propose(ctx, Proposal{Head: head, Data: data, Trusted: true})
+}
+
+// nextWorld is the generation of the next world. The first after a start goes on from the one that is kept, and so does
+// the serial of the zones; the same world keeps its number.
+func (n *Node) nextWorld(digest plan.Digest) uint64 {
+	if served := n.store.Load(); served.Plan != nil {
+		return served.Generation + 1
+	}
+	last := n.keptWorld()
+	if last.Digest == digest {
+		return last.Generation
+	}
+	return last.Generation + 1
 }
 
 // FollowWorld proposes the world file again whenever it, or a zone file, has changed and then rested for one look: a

@@ -76,6 +76,15 @@ func TestFollowWorld(t *testing.T) {
 		write(t, path, "# a comment changes nothing\n"+worldText)
 		look()
 		expect("a comment", 3, 2)
+		write(t, path, "sites: [")
+		look()
+		expect("broken again", 3, 3)
+		write(t, path, worldText)
+		look()
+		expect("as it is served", 3, 3)
+		if last := r.Status().LastRefused; last != "" {
+			t.Errorf("mended, and the status says %q", last)
+		}
 	})
 }
 

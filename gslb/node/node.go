@@ -49,12 +49,12 @@ type Node struct {
 	status   status
 }
 
-// Proposal is a map that a source offers. SignedHead is what to keep on disk; empty for a world file.
+// Proposal is a map that a source offers. SignedHead is kept on disk with it; a world file has none.
 type Proposal struct {
 	Head       plan.Head
 	SignedHead []byte
 	Data       []byte
-	// Trusted proposals come from the operator's own file: the velocity guard asks nothing.
+	// Trusted proposals come from the operator's own file: what they take away, Accept does not ask.
 	Trusted bool
 	// Kept says that the proposal was read back from the node's own folder.
 	Kept bool
@@ -132,27 +132,6 @@ func (n *Node) Refused(err error) {
 	n.config.Log.Warn("a map was refused, the last one stays", "why", err)
 }
 
-// Restore proposes the newest kept map that verifies. Verify opens a signed head.
-func (n *Node) Restore(ctx context.Context, verify func(signedHead []byte) (plan.Head, error)) error {
-	if n.config.Folder == nil {
-		return nil
-	}
-	_, found, refused := n.config.Folder.Newest(func(k keep.Kept) error {
-		head, err := verify(k.SignedHead)
-		if err != nil {
-			return err
-		}
-		return n.Propose(ctx, Proposal{Head: head, SignedHead: k.SignedHead, Data: k.Data, Kept: true})
-	})
-	if refused != nil {
-		n.config.Log.Warn("kept maps were passed over", "why", refused)
-	}
-	if !found && ctx.Err() == nil {
-		n.config.Log.Info("no map is kept on disk, waiting for the first one")
-	}
-	return ctx.Err()
-}
-
 // Run owns the builder until ctx ends.
 func (n *Node) Run(ctx context.Context) error {
 	l := loop{node: n, builder: world.NewBuilder(), down: n.loadDown(), lastSwap: time.Now().Add(-swapInterval)}
@@ -221,16 +200,6 @@ func (l *loop) forget(targets []world.ProbeTarget) {
 			delete(l.down, target)
 			l.builder.SetDown(target, false)
 		}
-	}
-}
-
-func (l *loop) keep(p Proposal) {
-	if l.node.config.Folder == nil || p.Kept || p.SignedHead == nil {
-		return
-	}
-	err := l.node.config.Folder.Save(keep.Kept{Generation: p.Head.Generation, SignedHead: p.SignedHead, Data: p.Data})
-	if err != nil {
-		l.node.config.Log.Error("the map is served but could not be kept on disk", "why", err)
 	}
 }
 

@@ -241,7 +241,7 @@ func TestRestoreOfAStrangersMap(t *testing.T) {
 	}
 	p := proposalOf(t, 4, mapOf(1, 1))
 	signed := strings.Replace(string(p.SignedHead), `"signature":"`, `"signature":"AAAA`, 1)
-	if err := f.Save(keep.Kept{Generation: 4, SignedHead: []byte(signed), Data: p.Data}); err != nil {
+	if err := f.Save(keep.Kept{Source: keep.Bus, Generation: 4, Head: []byte(signed), Data: p.Data}); err != nil {
 		t.Fatal(err)
 	}
 	r := start(t, folder)

@@ -25,6 +25,8 @@ type Status struct {
 	GeoWanted string `json:"geoWanted,omitempty"`
 	// GeoTrouble is why the operator's own databases are not used.
 	GeoTrouble string `json:"geoTrouble,omitempty"`
+	// BusTrouble is why the bus is not followed though it should be: what is kept on disk is served meanwhile.
+	BusTrouble string `json:"busTrouble,omitempty"`
 	// ServedSince is when the map was swapped in; zero before the first.
 	ServedSince time.Time `json:"servedSince,omitzero"`
 	// FromDisk says that the map was read back from disk and no source has confirmed it yet.
@@ -58,6 +60,7 @@ type status struct {
 	down        map[world.Target]time.Time
 	refused     map[string]uint64
 	lastRefused string
+	busTrouble  string
 }
 
 func newStatus() status {
@@ -87,6 +90,13 @@ func (s *status) proposed(err error, now time.Time) {
 	}
 	s.refused[reasonOf(err)]++
 	s.lastRefused = now.UTC().Format(time.RFC3339) + ": " + err.Error()
+}
+
+// SetBusTrouble says in the status why the bus is not followed; an empty text says that it is.
+func (n *Node) SetBusTrouble(why string) {
+	n.status.mu.Lock()
+	defer n.status.mu.Unlock()
+	n.status.busTrouble = why
 }
 
 func (s *status) setDown(down map[world.Target]time.Time) {
@@ -136,7 +146,7 @@ func (n *Node) Status() Status {
 	defer s.mu.Unlock()
 	out := Status{
 		Daemon: "nameserver", Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
-		GeoTrouble: n.config.GeoTrouble, ServedSince: s.servedSince, FromDisk: s.fromDisk,
+		GeoTrouble: n.config.GeoTrouble, BusTrouble: s.busTrouble, ServedSince: s.servedSince, FromDisk: s.fromDisk,
 		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused,
 	}
 	if snapshot.Plan != nil {

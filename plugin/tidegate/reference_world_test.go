@@ -111,7 +111,7 @@ func randomEndpoint(rng *rand.Rand, site gslb.SiteID, service, index, families i
 // smallTable is a hand-sized table: a few places in blocks of all widths, and much of the space without any.
 func smallTable(rng *rand.Rand) (*geodata.Table, error) {
 	var b geodata.Builder
-	layer := b.Override()
+	layer := b.Override("operator")
 	for range 60 {
 		place := geodata.Place{HasLocation: true, Location: randomLocation(rng), Line: worldLines[3+rng.IntN(3)]}
 		if rng.IntN(4) == 0 {

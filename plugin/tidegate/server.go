@@ -2,13 +2,11 @@ package tidegate
 
 import (
 	"context"
-	"crypto/ed25519"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
-	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/geodata/mmdb"
@@ -23,12 +21,17 @@ import (
 type server struct {
 	settings settings
 	node     *node.Node
-	world    *plan.Map // read while the Corefile is parsed, so that a broken file is an error at start
-	// credentials are for the bus; empty with a world file.
+	folder   *keep.Folder // nil: nothing is kept on disk
+	// world or credentials are what the source was read to be while the Corefile is parsed. Trouble is why it could not be
+	// read; what is kept on disk is then served, if there is any.
+	world       *plan.Map
 	credentials bus.Credentials
-	log         *slog.Logger
-	cancel      context.CancelFunc
-	wait        sync.WaitGroup
+	trouble     error
+	// look is how long to wait between looks at credentials that cannot be read.
+	look   time.Duration
+	log    *slog.Logger
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
 }
 
 // adminRetry is how long to wait for an admin socket that is in use.
@@ -36,35 +39,31 @@ const adminRetry = time.Second
 
 // newServer makes what a block says. Prepare is called with every map before it is served; nil is fine.
 func newServer(s settings, log *slog.Logger, prepare func(*plan.Compiled, uint64)) (*server, error) {
-	out := &server{settings: s, log: log}
-	if s.world != "" {
-		world, err := node.LoadWorld(s.world)
-		if err != nil {
-			return nil, err
-		}
-		out.world = world
-	}
-	if s.busURL != "" {
-		credentials, err := readCredentials(s)
-		if err != nil {
-			return nil, err
-		}
-		out.credentials = credentials
-	}
-	table, trouble, err := openGeo(s, log)
-	if err != nil {
-		return nil, err
-	}
-	config := node.Config{Geo: plan.NewGeo(table), GeoTrouble: trouble, Log: log, Prepare: prepare}
+	out := &server{settings: s, look: credentialsLook, log: log}
 	if s.dataFolder != "" {
 		folder, err := keep.Open(s.dataFolder)
 		if err != nil {
 			return nil, err
 		}
-		config.Folder = &folder
+		out.folder = &folder
 	}
-	out.node = node.New(config)
+	if out.readSource(); out.trouble != nil && out.folder == nil {
+		return nil, out.trouble
+	}
+	table, trouble, err := openGeo(s, log)
+	if err != nil {
+		return nil, err
+	}
+	out.node = node.New(node.Config{Geo: plan.NewGeo(table), GeoTrouble: trouble, Folder: out.folder, Log: log, Prepare: prepare})
 	return out, nil
+}
+
+func (s *server) readSource() {
+	if s.settings.world != "" {
+		s.world, s.trouble = node.LoadWorld(s.settings.world)
+	} else {
+		s.credentials, s.trouble = readCredentials(s.settings)
+	}
 }
 
 // openGeo opens the operator's databases. One that can't be read must not keep a name server from its names: the embedded
@@ -77,14 +76,17 @@ func openGeo(s settings, log *slog.Logger) (table *geodata.Table, trouble string
 		trouble = err.Error()
 		log.Error("the geo databases are not used, the embedded table serves: mend the files and restart", "why", err)
 	}
-	table, err = embedded.Open()
+	table, err = embeddedTable()
 	return table, trouble, err
 }
 
-// start runs the node and its sources. It returns once the world file, if there is one, is served.
+// embeddedTable is read once: a reload of CoreDNS takes the table that is there.
+var embeddedTable = sync.OnceValues(embedded.Open)
+
+// start runs the node and its source. It returns once the world file, or what is kept on disk, is served. After an error
+// nothing runs.
 func (s *server) start(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
-	observed.node.Store(s.node)
 	s.run(func() {
 		if err := s.node.Run(ctx); err != nil {
 			s.log.Error("the node stopped", "why", err)
@@ -93,15 +95,36 @@ func (s *server) start(ctx context.Context) error {
 	if s.settings.admin != "" {
 		s.run(func() { s.serveAdmin(ctx) })
 	}
-	if s.world != nil {
-		if err := s.node.ProposeWorld(ctx, s.world); err != nil {
-			return err
-		}
-		s.run(func() { s.node.FollowWorld(ctx, s.settings.world) })
-		return nil
+	source := s.startBus
+	if s.settings.world != "" {
+		source = s.startWorld
 	}
-	return s.startBus(ctx)
+	if err := source(ctx); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	observed.node.Store(s.node)
+	return nil
 }
+
+// startWorld serves the world file, and follows it from then on. While it is broken, the last good world that was kept is
+// served.
+func (s *server) startWorld(ctx context.Context) error {
+	err := s.trouble
+	if err == nil {
+		err = s.node.ProposeWorld(ctx, s.world)
+	}
+	if err != nil {
+		if failed := s.node.RestoreWorld(ctx); failed != nil || !s.serves() {
+			return errors.Join(err, failed)
+		}
+		s.log.Error("the world file is not served, the last good world that was kept is: mend the file, it is read again", "why", err)
+	}
+	s.world = nil // the node has it
+	s.run(func() { s.node.FollowWorld(ctx, s.settings.world) })
+	return nil
+}
+
+func (s *server) serves() bool { return s.node.Store().Load().Plan != nil }
 
 // serveAdmin serves the admin API, and tries again where it can't: when CoreDNS reloads, the new instance starts while the
 // old one still has the socket.
@@ -117,44 +140,6 @@ func (s *server) serveAdmin(ctx context.Context) {
 		case <-time.After(adminRetry):
 		}
 	}
-}
-
-// startBus serves what is kept on disk at once, and follows the bus from then on. It does not wait for the bus.
-func (s *server) startBus(ctx context.Context) error {
-	key := ed25519.PublicKey(s.credentials.MapKey)
-	err := s.node.Restore(ctx, func(signedHead []byte) (plan.Head, error) { return plan.OpenHead(signedHead, key) })
-	if err != nil {
-		return err
-	}
-	member, err := bus.Dial(ctx, s.credentials, bus.Config{
-		Logger: s.log,
-		Renew:  enroll.Renew,
-		Saved:  func(renewed bus.Credentials) error { return renewed.Write(s.settings.busCreds) },
-	})
-	if err != nil {
-		return err
-	}
-	s.run(func() {
-		if err := s.node.FollowBus(ctx, member, key); err != nil {
-			s.log.Error("the bus is not followed any more", "why", err)
-		}
-		member.Close()
-	})
-	s.run(func() { s.node.ReportTo(ctx, member, s.credentials.Name) })
-	return nil
-}
-
-// readCredentials reads what the bus needs; the address in the Corefile wins over the one in the file.
-func readCredentials(s settings) (bus.Credentials, error) {
-	credentials, err := bus.ReadCredentials(s.busCreds)
-	if err != nil {
-		return bus.Credentials{}, fmt.Errorf("%w: 'tidegate enroll' writes this file from a token of the hub", err)
-	}
-	if credentials.Role != bus.NameServer || len(credentials.MapKey) != ed25519.PublicKeySize {
-		return bus.Credentials{}, fmt.Errorf("%s: these are not a name server's credentials: enrol with a token of role nameserver", s.busCreds)
-	}
-	credentials.URLs = []string{s.busURL}
-	return credentials, nil
 }
 
 func (s *server) run(f func()) { s.wait.Go(f) }

@@ -37,7 +37,12 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error(pluginName, err)
 	}
 	handler.store = server.node.Store()
-	c.OnStartup(func() error { return server.start(context.Background()) })
+	c.OnStartup(func() error {
+		if err := server.start(context.Background()); err != nil {
+			return plugin.Error(pluginName, err)
+		}
+		return nil
+	})
 	c.OnShutdown(server.stop)
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
 		handler.Next = next

@@ -51,7 +51,7 @@ func placeAt(lat, lon int32, country string, line gslb.Line) geodata.Place {
 func tableOf(t testing.TB, networks ...network) *plan.Geo {
 	t.Helper()
 	var b geodata.Builder
-	layer := b.Override()
+	layer := b.Override("operator")
 	for _, n := range networks {
 		if err := layer.Add(netip.MustParsePrefix(n.prefix), n.place); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package enroll
+package join
 
 import (
 	"github.com/nats-io/nkeys"
@@ -8,40 +8,44 @@ import (
 
 // The paths of the endpoint. Both take and give JSON.
 const (
-	enrollPath = "/v1/enroll"
-	renewPath  = "/v1/renew"
+	EnrollPath = "/v1/enroll"
+	RenewPath  = "/v1/renew"
 )
 
-// maxBodyBytes bounds requests and answers.
-const maxBodyBytes = 64 << 10
+// MaxBodyBytes bounds requests and answers.
+const MaxBodyBytes = 64 << 10
 
-type enrollRequest struct {
+// EnrollRequest asks for credentials with a token's secret.
+type EnrollRequest struct {
 	Secret    []byte   `json:"secret"`
 	Role      bus.Role `json:"role"`
 	Name      string   `json:"name"`
 	PublicKey string   `json:"publicKey"`
 }
 
-type grant struct {
+// Grant is what a new member gets; its seed it has itself.
+type Grant struct {
 	CA     string   `json:"ca"`
 	URLs   []string `json:"urls"`
 	JWT    string   `json:"jwt"`
 	MapKey []byte   `json:"mapKey,omitempty"`
 }
 
-// renewRequest is signed by the member's NKey. It holds no time and no nonce: whoever repeats it gets a JWT that is
-// useless without the key.
-type renewRequest struct {
+// RenewRequest asks for a new JWT; the member's NKey signs it. It holds no time and no nonce: whoever repeats it gets a JWT
+// that is useless without the key.
+type RenewRequest struct {
 	Name      string `json:"name"`
 	PublicKey string `json:"publicKey"`
 	Signature []byte `json:"signature"`
 }
 
-type renewAnswer struct {
+// RenewAnswer is the new JWT.
+type RenewAnswer struct {
 	JWT string `json:"jwt"`
 }
 
-type errorAnswer struct {
+// ErrorAnswer is the body of every answer but 200.
+type ErrorAnswer struct {
 	Error string `json:"error"`
 }
 
@@ -50,8 +54,8 @@ func renewal(name, publicKey string) []byte {
 	return []byte("tidegate renew v1\n" + name + "\n" + publicKey)
 }
 
-// verify says whether the holder of the key signed the request.
-func (r renewRequest) verify() bool {
+// Verify says whether the holder of the key signed the request.
+func (r RenewRequest) Verify() bool {
 	if !nkeys.IsValidPublicUserKey(r.PublicKey) {
 		return false
 	}

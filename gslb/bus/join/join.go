@@ -1,4 +1,4 @@
-package enroll
+package join
 
 import (
 	"bytes"
@@ -30,10 +30,11 @@ type Joined struct {
 // and worth another attempt.
 var ErrRefused = errors.New("the hub refused")
 
-// How often Join asks a hub that does not answer.
+// How often Join asks a hub that does not answer, and how long each answer may take.
 const (
-	attempts     = 3
-	attemptPause = time.Second
+	answerTimeout = 10 * time.Second
+	attempts      = 3
+	attemptPause  = time.Second
 )
 
 // Join enrols this machine with a token's string. It makes the NKey, so no one else ever holds the seed; the caller
@@ -65,7 +66,7 @@ func (t Token) join(ctx context.Context, key nkeys.KeyPair) (Joined, error) {
 		return Joined{}, err
 	}
 	trust := &pin{hash: t.CAHash, host: hostOf(t.URL)}
-	client := &http.Client{Timeout: requestTimeout, Transport: trust.transport()}
+	client := &http.Client{Timeout: answerTimeout, Transport: trust.transport()}
 	defer client.CloseIdleConnections()
 	g, err := t.ask(ctx, client, public)
 	if err != nil {
@@ -81,17 +82,17 @@ func (t Token) join(ctx context.Context, key nkeys.KeyPair) (Joined, error) {
 }
 
 // ask posts the token, again if the network loses it: the same key may.
-func (t Token) ask(ctx context.Context, client *http.Client, public string) (g grant, err error) {
-	q := enrollRequest{Secret: t.Secret[:], Role: t.Role, Name: t.Name, PublicKey: public}
+func (t Token) ask(ctx context.Context, client *http.Client, public string) (g Grant, err error) {
+	q := EnrollRequest{Secret: t.Secret[:], Role: t.Role, Name: t.Name, PublicKey: public}
 	for attempt := 1; ; attempt++ {
-		err = post(ctx, client, t.URL, enrollPath, q, &g)
+		err = post(ctx, client, t.URL, EnrollPath, q, &g)
 		if err == nil || errors.Is(err, ErrRefused) || attempt == attempts {
 			return g, err
 		}
 		select {
 		case <-time.After(attemptPause):
 		case <-ctx.Done():
-			return grant{}, errors.Join(err, ctx.Err())
+			return Grant{}, errors.Join(err, ctx.Err())
 		}
 	}
 }
@@ -107,28 +108,28 @@ func Renew(ctx context.Context, creds bus.Credentials) (jwt string, err error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(creds.CA))
-	client := &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+	client := &http.Client{Timeout: answerTimeout, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool},
 	}}
 	defer client.CloseIdleConnections()
-	var fresh renewAnswer
-	if err := post(ctx, client, creds.Hub, renewPath, q, &fresh); err != nil {
+	var fresh RenewAnswer
+	if err := post(ctx, client, creds.Hub, RenewPath, q, &fresh); err != nil {
 		return "", fmt.Errorf("renew at %s: %w", creds.Hub, err)
 	}
 	return fresh.JWT, nil
 }
 
-func signRenewal(creds bus.Credentials) (renewRequest, error) {
+func signRenewal(creds bus.Credentials) (RenewRequest, error) {
 	key, err := nkeys.FromSeed([]byte(creds.Seed))
 	if err != nil {
-		return renewRequest{}, err
+		return RenewRequest{}, err
 	}
 	public, err := key.PublicKey()
 	if err != nil {
-		return renewRequest{}, err
+		return RenewRequest{}, err
 	}
 	signature, err := key.Sign(renewal(creds.Name, public))
-	return renewRequest{Name: creds.Name, PublicKey: public, Signature: signature}, err
+	return RenewRequest{Name: creds.Name, PublicKey: public, Signature: signature}, err
 }
 
 // post sends a value and reads the answer, or the hub's error.
@@ -147,7 +148,7 @@ func post(ctx context.Context, client *http.Client, hub, path string, value, int
 		return err
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxBodyBytes))
+	data, err := io.ReadAll(io.LimitReader(response.Body, MaxBodyBytes))
 	if err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func post(ctx context.Context, client *http.Client, hub, path string, value, int
 }
 
 func fault(status int, data []byte) error {
-	var e errorAnswer
+	var e ErrorAnswer
 	if err := json.Unmarshal(data, &e); err != nil || e.Error == "" {
 		e.Error = http.StatusText(status)
 	}

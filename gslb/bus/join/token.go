@@ -1,11 +1,9 @@
-package enroll
+package join
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,27 +87,15 @@ func (v tokenJSON) token() (Token, error) {
 	if err := bus.CheckMember(t.Role, t.Name); err != nil {
 		return Token{}, err
 	}
-	return t, checkURL(t.URL)
+	return t, CheckURL(t.URL)
 }
 
-// checkURL says whether s is an enrolment endpoint: https://host[:port] and nothing else.
-func checkURL(s string) error {
+// CheckURL says whether s is an enrolment endpoint: https://host[:port] and nothing else.
+func CheckURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" ||
 		u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("the hub's address is %q, want https://host:port", s)
 	}
 	return nil
-}
-
-// newSecret makes a secret of 256 bits.
-func newSecret() (secret [32]byte) {
-	_, _ = rand.Read(secret[:]) // never fails, see crypto/rand
-	return secret
-}
-
-// hashOf is what the hub keeps of a secret. The secret is random, so that nothing slower is needed.
-func hashOf(secret []byte) string {
-	sum := sha256.Sum256(secret)
-	return hex.EncodeToString(sum[:])
 }
