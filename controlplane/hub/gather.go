@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -121,6 +123,8 @@ func (l *Loop) readBus(ctx context.Context, sites []*v1alpha1.Site) error {
 	return nil
 }
 
+// readInventory reads which work the bus holds for a site. A bundle that is listed and not there counts as not listed: a
+// bus that lost its disk may have taken an inventory before the loop knew.
 func (l *Loop) readInventory(ctx context.Context, site string) (work.Inventory, error) {
 	data, err := l.cfg.Bus.Inventory(ctx, site)
 	if errors.Is(err, bushub.ErrNotFound) {
@@ -134,6 +138,11 @@ func (l *Loop) readInventory(ctx context.Context, site string) (work.Inventory, 
 		l.log.Warn("the bus holds work that cannot be read; it is written anew", "site", site, "error", err)
 		return work.Inventory{}, nil
 	}
+	keys, err := l.cfg.Bus.Bundles(ctx, site)
+	if err != nil {
+		return work.Inventory{}, fmt.Errorf("read the work of site %s: %w", site, err)
+	}
+	maps.DeleteFunc(inventory.Bundles, func(key string, _ plan.Digest) bool { return !slices.Contains(keys, key) })
 	return inventory, nil
 }
 

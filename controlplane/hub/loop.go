@@ -35,6 +35,7 @@ type MapBus interface {
 // WorkBus is where work goes; *hub.Hub of gslb/bus is one.
 type WorkBus interface {
 	Inventory(ctx context.Context, site string) ([]byte, error)
+	Bundles(ctx context.Context, site string) (keys []string, err error)
 	PutInventory(ctx context.Context, site string, data []byte) error
 	PutBundle(ctx context.Context, site, key string, data []byte) error
 	DeleteBundle(ctx context.Context, site, key string) error

@@ -290,6 +290,9 @@ func (t *exportTable) workOf(s *site, wanted map[string]bundle) (WorkWrite, bool
 		}
 	}
 	w.Inventory.Revision = s.nextRevision()
+	if tried := s.work.Tried; tried.Revision > 0 && maps.Equal(tried.Bundles, w.Inventory.Bundles) {
+		w.Inventory.Revision = tried.Revision
+	}
 	first := held.Revision == 0 && len(wanted) > 0
 	behind := held.Revision > 0 && w.Inventory.Revision > held.Revision+1 // the site knows a newer one: the bus is older
 	return w, len(w.Put) > 0 || len(w.Remove) > 0 || first || behind

@@ -84,6 +84,9 @@ type SiteWork struct {
 	Inventory work.Inventory
 	// Since maps each bundle's key to the revision that its present form came with, if that is known.
 	Since map[string]uint64
+	// Tried is an inventory that was not written, since one of its bundles could not be. It has taken its revision
+	// already, and keeps it while it stays the same.
+	Tried work.Inventory
 }
 
 // Outputs is everything that should be written; what is as it should be is left out.

@@ -159,6 +159,29 @@ func TestEmptyBus(t *testing.T) {
 	}
 }
 
+// TestWorkWhileTheBusIsAway: passes that cannot write their work take one revision and write nothing more to the API.
+func TestWorkWhileTheBusIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.settle("fra", "pek", "iad")
+	held := w.in.Work["fra"]
+	w.scale(6)
+	tried := w.pass().Work["fra"].Inventory // the API is written, the bus is not
+	held.Tried = tried
+	w.in.Work["fra"] = held
+	out := w.pass()
+	if got := out.Work["fra"].Inventory.Revision; got != tried.Revision {
+		t.Errorf("revision %d after %d", got, tried.Revision)
+	}
+	if len(out.Sites) != 0 {
+		t.Errorf("the status of %d sites is written again", len(out.Sites))
+	}
+	w.scale(9)
+	w.in.Work["fra"] = held
+	if got := w.pass().Work["fra"].Inventory.Revision; got != tried.Revision+1 {
+		t.Errorf("other work has revision %d after %d", got, tried.Revision)
+	}
+}
+
 func TestNameServerAheadOfTheBus(t *testing.T) {
 	w := newWorld(t)
 	w.settle("fra", "pek", "iad")

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"tidegate.dev/tidegate/gslb"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
@@ -69,8 +71,8 @@ func (l *Loop) saveMap(data []byte) error {
 // listed. A site whose work cannot be written does not keep others from theirs.
 func (l *Loop) handOut(ctx context.Context, in Inputs, out Outputs) error {
 	var errs []error
-	for id, w := range out.Work {
-		if err := l.handOutTo(ctx, id, in.Work[id], w); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(out.Work)) { // in order, so that the same errors are the same text
+		if err := l.handOutTo(ctx, id, in.Work[id], out.Work[id]); err != nil {
 			errs = append(errs, fmt.Errorf("site %s: %w", id, err))
 		}
 	}
@@ -80,6 +82,7 @@ func (l *Loop) handOut(ctx context.Context, in Inputs, out Outputs) error {
 func (l *Loop) handOutTo(ctx context.Context, id gslb.SiteID, held SiteWork, w WorkWrite) error {
 	for key, data := range w.Put {
 		if err := l.cfg.Bus.PutBundle(ctx, string(id), key, data); err != nil {
+			l.bus.work[id] = SiteWork{Inventory: held.Inventory, Since: held.Since, Tried: w.Inventory}
 			return err
 		}
 	}

@@ -36,7 +36,15 @@ type memoryBus struct {
 	revision bushub.Revision
 	writes   []string
 	conflict bool
+	// inventory and bundles are what it holds for every site; lost is why it takes no bundle.
+	inventory []byte
+	bundles   []string
+	lost      error
 }
+
+func (b *memoryBus) Inventory(context.Context, string) ([]byte, error) { return b.inventory, nil }
+
+func (b *memoryBus) Bundles(context.Context, string) ([]string, error) { return b.bundles, nil }
 
 func (b *memoryBus) Head(context.Context) ([]byte, bushub.Revision, error) {
 	if b.head == nil {
@@ -61,7 +69,7 @@ func (b *memoryBus) MoveHead(_ context.Context, signed []byte, _ string, expecte
 
 func (b *memoryBus) PutBundle(_ context.Context, site, key string, _ []byte) error {
 	b.writes = append(b.writes, "bundle "+site+" "+key)
-	return nil
+	return b.lost
 }
 
 func (b *memoryBus) PutInventory(_ context.Context, site string, _ []byte) error {
@@ -175,6 +183,27 @@ func TestWorkIsWrittenInOrder(t *testing.T) {
 	since := l.bus.work["fra"].Since
 	if since["a"] != 2 || since["b"] != 5 || since["c"] != 4 {
 		t.Errorf("since %v", since)
+	}
+}
+
+// TestListedBundleThatIsNotThere: a bus that lost its disk took an inventory before the loop knew of the loss.
+func TestListedBundleThatIsNotThere(t *testing.T) {
+	b := &memoryBus{inventory: []byte(`{"revision": 5, "bundles": {"a": "1", "b": "2"}}`), bundles: []string{"b"}}
+	got, err := newTestLoop(t, b).readInventory(t.Context(), "fra")
+	if err != nil || got.Revision != 5 || len(got.Bundles) != 1 || got.Bundles["b"] != "2" {
+		t.Errorf("read %+v, %v, want b alone: a is to be put again", got, err)
+	}
+}
+
+// TestWorkThatIsNotTaken: what the bus does not take is remembered, so that the next try has the same revision.
+func TestWorkThatIsNotTaken(t *testing.T) {
+	b := &memoryBus{lost: errors.New("the bus is away")}
+	l := newTestLoop(t, b)
+	l.bus.work = map[gslb.SiteID]SiteWork{"fra": {Inventory: work.Inventory{Revision: 4}}}
+	w := WorkWrite{Put: map[string][]byte{"a": nil}, Inventory: work.Inventory{Revision: 5, Bundles: map[string]plan.Digest{"a": "1"}}}
+	err := l.handOut(t.Context(), Inputs{Work: l.bus.work}, Outputs{Work: map[gslb.SiteID]WorkWrite{"fra": w}})
+	if got := l.bus.work["fra"]; !errors.Is(err, b.lost) || got.Inventory.Revision != 4 || got.Tried.Revision != 5 {
+		t.Errorf("%v, holds %+v", err, got)
 	}
 }
 
