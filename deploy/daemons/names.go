@@ -15,7 +15,10 @@ const (
 )
 
 // Names of the daemons among the dev cluster's processes.
-const Hub = "tidegate-hub"
+const (
+	Hub  = "tidegate-hub"
+	NATS = "nats" // the bus, where it is a process of its own
+)
 
 // Site is the name of a site's agent.
 func Site(site string) string { return "tidegate-site-" + site }
@@ -35,6 +38,7 @@ const (
 // fleet is Tidegate's daemons on one cluster.
 type fleet struct {
 	cluster *devcluster.Cluster
+	bus     Bus
 	say     func(format string, args ...any)
 }
 
@@ -48,8 +52,21 @@ func bin(c *devcluster.Cluster, program string) string {
 	return filepath.Join(filepath.Dir(c.Deploy()), "bin", program)
 }
 
+func (f *fleet) folder(daemon string) string { return folder(f.cluster, daemon) }
+
 // folder is where a daemon keeps its data.
-func (f *fleet) folder(daemon string) string { return filepath.Join(f.cluster.Run(), "data", daemon) }
+func folder(c *devcluster.Cluster, daemon string) string {
+	return filepath.Join(c.Run(), "data", daemon)
+}
+
+// Disk is what a daemon keeps on its disk, as folders that may be lost. With NATS these are the streams and the accounts
+// that the hub told it; the files that the hub wrote lie beside and stay.
+func Disk(c *devcluster.Cluster, daemon string) []string {
+	if daemon == NATS {
+		return []string{filepath.Join(busFiles(c), "jetstream"), filepath.Join(busFiles(c), "accounts")}
+	}
+	return []string{folder(c, daemon)}
+}
 
 // Socket is the admin socket of a daemon.
 func Socket(c *devcluster.Cluster, daemon string) string {

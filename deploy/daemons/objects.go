@@ -32,15 +32,14 @@ func objects(plan layout.Plan) string {
 
 // corefile is a name server's whole configuration.
 func (f *fleet) corefile(host layout.Host) string {
-	hub := f.cluster.Plan.Must("hub")
 	return fmt.Sprintf(`.:%d {
     bind %s
     tidegate {
-        bus tls://%s %s.creds
+        bus %s %s.creds
         data %s
         admin %s
     }
     errors
 }
-`, PortDNS, host.Addr, hub.At(PortBus), f.folder(host.Name), f.folder(host.Name), Socket(f.cluster, host.Name))
+`, PortDNS, host.Addr, busURL(f.cluster), f.folder(host.Name), f.folder(host.Name), Socket(f.cluster, host.Name))
 }

@@ -18,9 +18,12 @@ import (
 
 // Up starts Tidegate on a cluster that is up, and the sample on Tidegate, and returns when every name server answers
 // with every site. Daemons that run already are left as they are. say gets the progress.
-func Up(ctx context.Context, c *devcluster.Cluster, say func(format string, args ...any)) error {
-	f := &fleet{cluster: c, say: say}
+func Up(ctx context.Context, c *devcluster.Cluster, bus Bus, say func(format string, args ...any)) error {
+	f := &fleet{cluster: c, bus: bus, say: say}
 	if err := f.build(ctx); err != nil {
+		return err
+	}
+	if err := f.startBus(ctx); err != nil {
 		return err
 	}
 	if err := f.startHub(ctx); err != nil {
@@ -43,12 +46,16 @@ func Up(ctx context.Context, c *devcluster.Cluster, say func(format string, args
 // build puts the programs into the checkout's bin folder; what is up to date there is left as it is.
 func (f *fleet) build(ctx context.Context) error {
 	f.say("building Tidegate")
-	for folder, packages := range map[string]string{f.root(): "./cmd/...", f.cluster.Deploy(): "./examples/chat"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(f.root(), "bin")+"/", packages)
+	programs := []string{"./cmd/..."}
+	if f.bus == External {
+		programs = append(programs, natsPackage)
+	}
+	for folder, packages := range map[string][]string{f.root(): programs, f.cluster.Deploy(): {"./examples/chat"}} {
+		cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", filepath.Join(f.root(), "bin") + "/"}, packages...)...)
 		cmd.Dir = folder
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", packages, err, out)
+			return fmt.Errorf("build %s: %w\n%s", strings.Join(packages, " "), err, out)
 		}
 	}
 	return nil
@@ -66,15 +73,16 @@ func (f *fleet) startHub(ctx context.Context) error {
 		return err
 	}
 	hub := f.cluster.Plan.Must("hub")
-	err := f.start(proc.Spec{
-		Name: Hub, Host: hub.Name,
-		Args: []string{
-			f.bin("tidegate-hub"), "-kubeconfig", f.cluster.Kubeconfig("hub"), "-data", f.folder(Hub),
-			"-bus-listen", hub.At(PortBus), "-enroll-listen", hub.At(PortEnroll), "-advertise", hub.Addr.String(),
-			"-admin", Socket(f.cluster, Hub),
-		},
-	})
-	if err != nil {
+	args := []string{
+		f.bin("tidegate-hub"), "-kubeconfig", f.cluster.Kubeconfig("hub"), "-data", f.folder(Hub),
+		"-enroll-listen", hub.At(PortEnroll), "-advertise", hub.Addr.String(), "-admin", Socket(f.cluster, Hub),
+	}
+	if f.bus == External {
+		args = append(args, "-bus-url", busURL(f.cluster))
+	} else {
+		args = append(args, "-bus-listen", hub.At(PortBus))
+	}
+	if err := f.start(proc.Spec{Name: Hub, Host: hub.Name, Args: args}); err != nil {
 		return err
 	}
 	return f.cluster.Await(ctx, Hub, "to lead", func() (bool, error) {
@@ -125,7 +133,9 @@ func (f *fleet) start(spec proc.Spec) error {
 	if f.cluster.Alive(spec.Name) {
 		return nil
 	}
-	spec.Dir = f.cluster.Run()
+	if spec.Dir == "" {
+		spec.Dir = f.cluster.Run()
+	}
 	if err := os.MkdirAll(f.folder(spec.Name), 0o700); err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ import (
 
 const usage = `dev runs the dev cluster: a hub, and the sites fra, pek and iad.
 
-  up                      start it; NODES=kwok: without root and real nodes
+  up                      start it; NODES=kwok: without root and real nodes; BUS=external: with the bus as a process of
+                          its own, a NATS server, instead of in the hub
   down                    stop it and remove everything it made
   status                  what runs, since when, and its memory
   kubectl CLUSTER ARG...  kubectl on the hub or a site
@@ -84,13 +85,17 @@ func dispatch(ctx context.Context, args []string) error {
 }
 
 func up(ctx context.Context, _ []string) error {
+	bus, err := daemons.ParseBus(os.Getenv("BUS"))
+	if err != nil {
+		return err
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	c, err := devcluster.Up(ctx, devcluster.Options{Nodes: os.Getenv("NODES"), Program: program, Log: os.Stderr})
 	if err == nil {
-		err = daemons.Up(ctx, c, c.Say)
+		err = daemons.Up(ctx, c, bus, c.Say)
 	}
 	if ctx.Err() != nil {
 		return errors.New("interrupted; `make down` clears what was started")

@@ -124,6 +124,18 @@ func (d *Drills) KillNameServer(ctx context.Context, ns string) (took time.Durat
 	return took, err
 }
 
+// WipeNameServer kills a name server and starts it with an empty disk: it must get its map from the bus.
+func (d *Drills) WipeNameServer(ctx context.Context, ns string) (took time.Duration, err error) {
+	if err := d.without(ctx, ns, func() error { return d.wipe(ns) }); err != nil {
+		return 0, err
+	}
+	if took, err = d.Expect(ctx, daemons.SampleName, Everyone(), time.Now(), reaction); err != nil {
+		return 0, fmt.Errorf("%s started without its disk: %w", ns, err)
+	}
+	d.Say("%s was killed and started without its disk; it answered right after %v", ns, took.Round(time.Millisecond))
+	return took, nil
+}
+
 // without kills a process, calls f, and starts the process again whatever became of f.
 func (d *Drills) without(ctx context.Context, name string, f func() error) (err error) {
 	if err := d.kill(ctx, name); err != nil {
@@ -153,74 +165,4 @@ func (d *Drills) startAlone(ctx context.Context, ns string) (time.Duration, erro
 	}
 	d.Say("%s was killed and started without a hub; it answered right after %v", ns, took.Round(time.Millisecond))
 	return took, nil
-}
-
-// Loss is what clients saw while something was away.
-type Loss struct {
-	Queries, Failed, Changed int
-	For                      time.Duration
-}
-
-// LoseHub kills the hub, and with it the bus, asks all the while, and starts it again. Wipe empties the hub's and the
-// bus' disk in between. It returns after the hub publishes again: a map newer than any before.
-func (d *Drills) LoseHub(ctx context.Context, away time.Duration, queries int, wipe bool) (loss Loss, err error) {
-	if err := d.steady(ctx); err != nil {
-		return Loss{}, err
-	}
-	before, err := d.generations(ctx)
-	if err != nil {
-		return Loss{}, err
-	}
-	err = d.without(ctx, daemons.Hub, func() error {
-		if loss, err = d.ask(ctx, away, queries); err != nil || !wipe {
-			return err
-		}
-		return os.RemoveAll(filepath.Join(d.Cluster.Run(), "data", daemons.Hub))
-	})
-	if err != nil {
-		return loss, err
-	}
-	d.Say("the hub was away for %v (disk wiped: %v): %d queries, %d failed, %d changed", away, wipe, loss.Queries, loss.Failed, loss.Changed)
-	return loss, d.hubWorks(ctx, before)
-}
-
-// steadyFor is longer than a probe takes to change its mind.
-const steadyFor = 4 * time.Second
-
-// steady waits until answers have been as they should for a while, so that what changes later has a cause.
-func (d *Drills) steady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, recovery)
-	defer cancel()
-	return until(ctx, func() error {
-		loss, err := d.ask(ctx, steadyFor, 100)
-		if err == nil && loss.Failed+loss.Changed > 0 {
-			err = fmt.Errorf("answers are not steady: %d of %d are not as they should", loss.Failed+loss.Changed, loss.Queries)
-		}
-		return err
-	})
-}
-
-// ask spreads queries over a time and counts what is not as it was.
-func (d *Drills) ask(ctx context.Context, over time.Duration, queries int) (Loss, error) {
-	loss := Loss{For: over}
-	ticker := time.NewTicker(over / time.Duration(queries))
-	defer ticker.Stop()
-	want := Everyone()
-	for i := range queries {
-		client := daemons.Clients[i%len(daemons.Clients)]
-		answer, err := daemons.Ask(ctx, d.Cluster, daemons.NameServers[i%len(daemons.NameServers)], daemons.SampleName, client.Subnet)
-		loss.Queries++
-		switch {
-		case err != nil:
-			loss.Failed++
-		case answer.Site != want[client.Site]:
-			loss.Changed++
-		}
-		select {
-		case <-ctx.Done():
-			return loss, ctx.Err()
-		case <-ticker.C:
-		}
-	}
-	return loss, nil
 }

@@ -28,31 +28,30 @@ func (d *Drills) generations(ctx context.Context) (map[string]uint64, error) {
 	return served, nil
 }
 
-// hubWorks exports a name and waits until both name servers serve a newer generation than before, with it.
-func (d *Drills) hubWorks(ctx context.Context, before map[string]uint64) error {
-	start := time.Now()
+// worksAgain exports a name and waits until both name servers serve a newer generation than before, with it. It
+// returns how long after start, when the daemon came back, that was.
+func (d *Drills) worksAgain(ctx context.Context, daemon string, start time.Time, before map[string]uint64) (time.Duration, error) {
 	e := Export{Name: "after-loss", Port: 9100}
 	if err := d.Create(ctx, e); err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := d.Expect(ctx, e.Domain(), Everyone(), start, recovery); err != nil {
-		return fmt.Errorf("the hub is back but exports nothing: %w", err)
+	took, err := d.Expect(ctx, e.Domain(), Everyone(), start, recovery)
+	if err != nil {
+		return 0, fmt.Errorf("%s is back but a new export is not answered: %w", daemon, err)
 	}
 	after, err := d.generations(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for ns, generation := range after {
 		if generation <= before[ns] {
-			return fmt.Errorf("%s serves generation %d, and served %d before: it went back", ns, generation, before[ns])
+			return 0, fmt.Errorf("%s serves generation %d, and served %d before: it went back", ns, generation, before[ns])
 		}
 	}
-	d.Say("the hub is back: %v after its start a new name was answered, generations %v -> %v",
-		time.Since(start).Round(time.Millisecond), before, after)
-	start = time.Now()
+	d.Say("%s is back: %v after its start a new name was answered, generations %v -> %v", daemon, took.Round(time.Millisecond), before, after)
 	if err := d.Delete(ctx, e); err != nil {
-		return err
+		return 0, err
 	}
-	_, err = d.ExpectGone(ctx, e.Domain(), start, reaction)
-	return err
+	_, err = d.ExpectGone(ctx, e.Domain(), time.Now(), reaction)
+	return took, err
 }

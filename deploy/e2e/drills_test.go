@@ -116,3 +116,9 @@ func TestNameServerStartsWithoutHub(t *testing.T) {
 	check(t, err)
 	within(t, "a name server's start from its disk", took, soon)
 }
+
+func TestNameServerStartsWithoutItsDisk(t *testing.T) {
+	took, err := newDrills().WipeNameServer(drillContext(t), "ns2")
+	check(t, err)
+	within(t, "a name server's start from the bus", took, soon)
+}

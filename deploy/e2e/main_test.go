@@ -1,7 +1,8 @@
 // Package e2e drives the dev cluster from outside, as a user would: it starts one, runs the tests on it, stops it and
 // then looks whether anything is left.
 //
-// Without root the cluster has fake nodes; the tests that need real ones are then skipped, and each says so.
+// Without root the cluster has fake nodes; the tests that need real ones are then skipped, and each says so. With
+// BUS=external the bus is a process of its own; the tests that kill it are skipped without that.
 package e2e
 
 import (
@@ -20,8 +21,11 @@ import (
 	"tidegate.dev/tidegate/deploy/devcluster/layout"
 )
 
-// cluster is what the tests run on.
-var cluster *devcluster.Cluster
+// cluster is what the tests run on, and bus where its bus runs.
+var (
+	cluster *devcluster.Cluster
+	bus     daemons.Bus
+)
 
 // upLimit includes building everything on a slow machine.
 const upLimit = 20 * time.Minute
@@ -40,19 +44,24 @@ func run(m *testing.M) (code int, err error) {
 	folder := filepath.Join(os.TempDir(), fmt.Sprintf("tidegate-e2e-%d", os.Getuid()))
 	ctx, cancel := context.WithTimeout(context.Background(), upLimit)
 	defer cancel()
+	if bus, err = daemons.ParseBus(os.Getenv("BUS")); err != nil {
+		return 1, err
+	}
 	before, err := machine()
 	if err != nil {
 		return 1, err
 	}
-	if err := interrupted(ctx, folder, before); err != nil {
-		return 1, fmt.Errorf("interrupted up: %w", err)
+	if bus == daemons.Embedded { // the clusters are the same with either bus
+		if err := interrupted(ctx, folder, before); err != nil {
+			return 1, fmt.Errorf("interrupted up: %w", err)
+		}
 	}
 	cluster, err = devcluster.Up(ctx, devcluster.Options{Run: folder, Nodes: os.Getenv("NODES"), Log: os.Stderr})
 	if err != nil {
 		keepLogs(folder)
 		return 1, errors.Join(fmt.Errorf("up: %w", err), down(folder, before))
 	}
-	if err := daemons.Up(ctx, cluster, cluster.Say); err != nil {
+	if err := daemons.Up(ctx, cluster, bus, cluster.Say); err != nil {
 		keepLogs(folder)
 		return 1, errors.Join(fmt.Errorf("up: %w", err), down(folder, before))
 	}

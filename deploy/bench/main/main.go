@@ -77,7 +77,7 @@ func onCluster(ctx context.Context, folder string, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := daemons.Up(ctx, c, c.Say); err != nil {
+	if err := daemons.Up(ctx, c, daemons.Embedded, c.Say); err != nil {
 		return err
 	}
 	var slow error
