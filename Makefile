@@ -1,9 +1,11 @@
 # Tidegate: the two commands are `make up` and `make test`. `make help` lists the rest.
 GO        ?= go
 export CGO_ENABLED ?= 0
+# One set of flags for every command, so that what one has compiled the next finds in the cache.
+export GOFLAGS += -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build up down test test-go lint geodata bench-main
+.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -12,7 +14,7 @@ deps: ## install the Debian packages that the development cluster and the tests 
 	deploy/deps.sh
 
 build: ## build the programs into bin/
-	$(GO) build -trimpath -o bin/ ./cmd/...
+	$(GO) build -o bin/ ./cmd/...
 
 up: deps ## build and start everything on this machine, wait for the sample's answer
 	cd deploy && $(GO) run ./dev up
@@ -26,7 +28,9 @@ test-go:
 	@command -v haproxy >/dev/null || echo "left out: the tests that drive a real HAProxy (make deps installs it)"
 	CGO_ENABLED=1 $(GO) test -race ./...
 	cd deploy && CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /e2e$$)
-	cd deploy && CGO_ENABLED=1 $(GO) test -race -v -timeout 25m ./e2e # -v: it says what it leaves out
+	@# -v: they say what they leave out; -count=1: the programs that they run are not in the cache's key.
+	cd deploy && CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout 25m ./e2e
+	cd deploy && NODES=kwok BUS=external CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout 10m -run 'TestBus|WithoutItsDisk' ./e2e
 
 lint: ## gofmt, go vet (amd64 and arm64), staticcheck and the layer test
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
@@ -40,6 +44,9 @@ lint: ## gofmt, go vet (amd64 and arm64), staticcheck and the layer test
 
 geodata: ## build the embedded geo table again from DB-IP Lite
 	$(GO) run ./geodata/embedded/generate -cache .cache/geodata -o geodata/embedded/table.tidegeo
+
+bench-geo: deps ## the geo data's figures, beside gdnsd
+	$(GO) run ./geodata/bench -cache .cache/geodata
 
 bench-main: ## the main job's figures
 	cd deploy && $(GO) run ./bench/main
