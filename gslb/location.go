@@ -1,7 +1,5 @@
 package gslb
 
-import "math/bits"
-
 // Location is a point on the earth in millionths of a degree: latitude north, longitude east.
 type Location struct {
 	LatMicro int32 `json:"latMicro"`
@@ -39,20 +37,28 @@ func (l Location) Direction() Direction {
 	}
 }
 
-// DistanceKm is the great-circle distance in whole kilometres. It is within 1 km of the true one on the sphere.
-func (d Direction) DistanceKm(e Direction) int {
-	// Division, unlike a shift, rounds both signs alike: there is as far as back.
-	cx, cy, cz := (d.y*e.z-d.z*e.y)/one, (d.z*e.x-d.x*e.z)/one, (d.x*e.y-d.y*e.x)/one
-	dot := d.Dot(e)
-	sin := int64(sqrt(uint64(cx*cx + cy*cy + cz*cz)))
-	return int((angle(sin, dot)*EarthRadiusKm + one/2) >> 30)
+// Chord is the squared length of the straight line between two points of the unit sphere, in parts of 2^60: it grows
+// with the distance, and costs a tenth of it.
+type Chord int64
+
+// Chord is that of the way to e.
+func (d Direction) Chord(e Direction) Chord {
+	x, y, z := d.x-e.x, d.y-e.y, d.z-e.z
+	return Chord(x*x + y*y + z*z)
 }
 
-// Dot is the cosine of the angle between two directions, in parts of 2^30: it grows as the distance shrinks.
-func (d Direction) Dot(e Direction) int64 { return (d.x*e.x + d.y*e.y + d.z*e.z) >> 30 }
+// ChordOf2Km is more than what a Chord grows by when the distance grows by two kilometres.
+const ChordOf2Km Chord = 1 << 60 / EarthRadiusKm * 4
 
-// DotOfTwoKm is the most by which Dot changes when the distance changes by two kilometres.
-const DotOfTwoKm = 2*one/EarthRadiusKm + 1
+// DistanceKm is the great-circle distance in whole kilometres. It is within 1 km of the true one on the sphere.
+func (d Direction) DistanceKm(e Direction) int {
+	if near := d.Chord(e); near <= quarterChord {
+		return kmOf().lookup(near)
+	}
+	// The chord hardly changes near the point opposite; the one to e from the opposite of d does.
+	far := Direction{-d.x, -d.y, -d.z}.Chord(e)
+	return halfTurnKm - kmOf().lookupBelow(far)
+}
 
 func radians(micro int32) int64 {
 	return int64(micro) * halfTurn / microPerPi
@@ -85,35 +91,4 @@ func sinCos(angle int64) (sin, cos int64) {
 		}
 	}
 	return sign * y, sign * x
-}
-
-// angle is atan2(y, x) for y >= 0: the vector is rotated until it lies on the x axis. The result is in [0, pi].
-func angle(y, x int64) int64 {
-	turned := int64(0)
-	if x < 0 {
-		x, y, turned = y, -x, halfTurn/2
-	}
-	for i, step := range cordicAngles {
-		if y >= 0 {
-			x, y, turned = x+y>>i, y-x>>i, turned+step
-		} else {
-			x, y, turned = x-y>>i, y+x>>i, turned-step
-		}
-	}
-	return max(turned, 0)
-}
-
-// sqrt is the integer square root, rounded down.
-func sqrt(n uint64) uint64 {
-	if n == 0 {
-		return 0
-	}
-	root := uint64(1) << ((bits.Len64(n) + 1) / 2)
-	for {
-		next := (root + n/root) / 2
-		if next >= root {
-			return root
-		}
-		root = next
-	}
 }

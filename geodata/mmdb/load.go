@@ -22,7 +22,7 @@ import (
 // with 64 sites, that sends 0.2 % of the addresses to another site than exact coordinates do, 3 km farther, which is far
 // below what the databases themselves are wrong by; and it keeps a table to 100,000 places, instead of the 700,000 that
 // every compiler of a service would have to look at.
-const CityGrid geodata.Grid = 100_000
+const CityGrid geodata.Grid = 50_000
 
 // ErrNoRecords says that a file was read and has nothing that Tidegate can use.
 var ErrNoRecords = errors.New("it has no country, coordinates or AS number in any record")

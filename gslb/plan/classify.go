@@ -20,7 +20,7 @@ type classCompiler struct {
 	known map[string]listRef
 	key   []byte
 	near  []distant
-	dots  []int64
+	chord []gslb.Chord // of every site
 }
 
 // listRef is a candidate list in Classes.lists.
@@ -94,8 +94,8 @@ func (c *classCompiler) intern(sorted []distant) listRef {
 func (c *classCompiler) nearest(from gslb.Direction) []distant {
 	c.near = c.near[:0]
 	reach := c.reach(from)
-	for site, dot := range c.dots {
-		if dot >= reach {
+	for site, chord := range c.chord {
+		if chord <= reach {
 			c.near = append(c.near, distant{site: uint16(site), km: int32(from.DistanceKm(c.sites[site]))})
 		}
 	}
@@ -106,26 +106,26 @@ func (c *classCompiler) nearest(from gslb.Direction) []distant {
 	return list
 }
 
-// reach is how near a site must be, as a dot product, for its distance to be worth computing: as near as the last that
-// fits into the list, less what rounding to whole kilometres may change.
-func (c *classCompiler) reach(from gslb.Direction) int64 {
-	c.dots = c.dots[:0]
-	var best [MaxCandidates]int64 // the largest so far, descending
+// reach is the longest chord for which the distance is worth computing: that of the last site that fits into the list,
+// and what rounding to whole kilometres may change.
+func (c *classCompiler) reach(from gslb.Direction) gslb.Chord {
+	c.chord = c.chord[:0]
+	var best [MaxCandidates]gslb.Chord // the shortest so far, ascending
 	found := 0
 	for _, site := range c.sites {
-		dot := from.Dot(site)
-		c.dots = append(c.dots, dot)
-		if found == c.rounding.Candidates && dot <= best[found-1] {
+		chord := from.Chord(site)
+		c.chord = append(c.chord, chord)
+		if found == c.rounding.Candidates && chord >= best[found-1] {
 			continue
 		}
 		found = min(found+1, c.rounding.Candidates)
 		at := found - 1
-		for ; at > 0 && best[at-1] < dot; at-- {
+		for ; at > 0 && best[at-1] > chord; at-- {
 			best[at] = best[at-1]
 		}
-		best[at] = dot
+		best[at] = chord
 	}
-	return best[found-1] - gslb.DotOfTwoKm
+	return best[found-1] + gslb.ChordOf2Km
 }
 
 // setTiers puts each site that is near-equal to the first of a tier into that tier.
