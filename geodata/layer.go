@@ -114,7 +114,7 @@ func (s *Stream) Add(prefix netip.Prefix, place Ref) error {
 	case first.Is4():
 		hosts := uint32(uint64(1)<<(32-bits) - 1)
 		from := uint32Of(first) &^ hosts
-		return s.added(prefix, s.v4.add(from, from|hosts, place.ref))
+		return added(s.v4.add(from, from|hosts, place.ref), prefix)
 	case bits > 64:
 		if _, host := halves(prefix.Masked().Addr()); host != 0 {
 			return nil // the /64 belongs to whoever holds its first address
@@ -122,7 +122,7 @@ func (s *Stream) Add(prefix netip.Prefix, place Ref) error {
 	}
 	network, _ := halves(first)
 	hosts := ^uint64(0) >> min(bits, 64)
-	return s.added(prefix, s.v6.add(network&^hosts, network|hosts, place.ref))
+	return added(s.v6.add(network&^hosts, network|hosts, place.ref), prefix)
 }
 
 // AddRange puts the addresses from first to last, both inclusive, in a place.
@@ -132,17 +132,18 @@ func (s *Stream) AddRange(first, last netip.Addr, place Ref) error {
 		return err
 	}
 	if first.Is4() {
-		return s.added(first, s.v4.add(uint32Of(first), uint32Of(last), place.ref))
+		return added(s.v4.add(uint32Of(first), uint32Of(last), place.ref), first)
 	}
 	from, to, ok := networks(first, last)
-	return s.added(first, !ok || s.v6.add(from, to, place.ref))
+	return added(!ok || s.v6.add(from, to, place.ref), first)
 }
 
-func (s *Stream) added(what fmt.Stringer, inOrder bool) error {
-	if !inOrder {
-		return fmt.Errorf("add %v: %w", what, ErrOrder)
+// added is an error for what did not come in order. It makes no interface of the rest, which are millions.
+func added[T any](inOrder bool, what T) error {
+	if inOrder {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("add %v: %w", what, ErrOrder)
 }
 
 func (s *Stream) said4() *said[uint32] { return s.v4.finish() }

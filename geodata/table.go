@@ -24,7 +24,7 @@ type Origin struct {
 type Table struct {
 	origin  Origin
 	sources []string
-	digest  [sha256.Size]byte
+	digest  func() string
 	places  []sourced // by PlaceID; the first knows nothing
 	v4     *index4
 	v6     *index6
@@ -135,7 +135,8 @@ func (t *Table) Source(id SourceID) string {
 func (t *Table) Places() int { return len(t.places) }
 
 // Digest names the content: equal digests mean equal places for every address, the same IDs, origin and date.
-func (t *Table) Digest() string { return "sha256:" + hex.EncodeToString(t.digest[:]) }
+// The first call computes it, for a fifth of a second where a table is large.
+func (t *Table) Digest() string { return t.digest() }
 
 // Origin says where the data came from.
 func (t *Table) Origin() Origin { return t.origin }
@@ -179,8 +180,10 @@ func newTable(origin Origin, sources []string, places []sourced, v4, v6 iter.Seq
 	both.Go(func() { t.v4 = newIndex4(v4, len(places)) })
 	both.Go(func() { t.v6 = newIndex6(v6) })
 	both.Wait()
-	sum := sha256.New()
-	t.writePayload(sum)
-	sum.Sum(t.digest[:0])
+	t.digest = sync.OnceValue(func() string {
+		sum := sha256.New()
+		t.writePayload(sum)
+		return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+	})
 	return t
 }
