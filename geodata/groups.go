@@ -28,20 +28,28 @@ func (t *Table) Group(of []Group) *Groups {
 
 // Lookup treats addresses as Table.Lookup does; the zero Addr is in the group of the unknown place.
 func (g *Groups) Lookup(addr netip.Addr) (Group, netip.Prefix) {
+	group, bits := g.Find(addr)
+	return group, prefixOf(addr, bits)
+}
+
+// Find is Lookup with the length of the prefix alone, which is what a query needs.
+func (g *Groups) Find(addr netip.Addr) (group Group, bits int) {
+	if addr.Is4() {
+		return g.v4.lookup(g.table.v4, g.of, uint32Of(addr))
+	}
 	at := locate(addr)
 	if at.is4 {
-		group, bits := g.v4.lookup(g.table.v4, g.of, at.addr4)
-		return group, at.prefix(bits)
+		group, bits = g.v4.lookup(g.table.v4, g.of, at.addr4)
+		return group, at.carrierBits + bits
 	}
-	if !at.addr.IsValid() {
-		return g.of[Unknown], netip.Prefix{}
+	if !addr.IsValid() {
+		return g.of[Unknown], 0
 	}
-	group, bits := g.v6.lookup(g.table.v6, g.of, at.network)
+	group, bits = g.v6.lookup(g.table.v6, g.of, at.network)
 	if g.v4.wide[0] == 0 && g.of[g.table.v4.ids.at(0)] == group {
-		p, _ := at.addr.Prefix(bits) // all of IPv4 is of this group too, so it may hold what carries IPv4
-		return group, p
+		return group, bits // all of IPv4 is of this group too, so the prefix may hold what carries IPv4
 	}
-	return group, at.prefix(bits)
+	return group, at.bits(bits)
 }
 
 // mixed stands in the list of widths for a bucket or a root with more than one group.

@@ -23,23 +23,37 @@ func (s *unitSet) all() iter.Seq[uint8] {
 	}
 }
 
-// around is the last member up to unit, and the first behind it or the number of units. Unit 0 must be a member.
+// around is the last member up to unit, and the first behind it or the number of units. Unit 0 must be a member. There
+// is no branch in it: which words have members is different for every unit, and a wrong guess would hold up the lookups
+// that wait behind this one.
 func (s *unitSet) around(unit uint8) (first, next uint64) {
-	word := int(unit) / 64
-	upTo := s[word] & (2<<(unit%64) - 1)
-	after := s[word] &^ (2<<(unit%64) - 1)
-	down, up := word, word
-	for upTo == 0 {
-		down--
-		upTo = s[down]
-	}
-	for after == 0 {
-		if up++; up == bucketWords {
-			return uint64(down*64 + 63 - bits.LeadingZeros64(upTo)), bucketUnits
+	first, next = 0, bucketUnits
+	word, upTo := int(unit)/64, uint64(2)<<(unit%64)-1
+	for i := range bucketWords {
+		members := s[i]
+		if i > word {
+			members = 0
 		}
-		after = s[up]
+		if i == word {
+			members &= upTo
+		}
+		if last := uint64(i*64 + 63 - bits.LeadingZeros64(members)); members != 0 {
+			first = last
+		}
 	}
-	return uint64(down*64 + 63 - bits.LeadingZeros64(upTo)), uint64(up*64 + bits.TrailingZeros64(after))
+	for i := bucketWords - 1; i >= 0; i-- {
+		members := s[i]
+		if i < word {
+			members = 0
+		}
+		if i == word {
+			members &^= upTo
+		}
+		if behind := uint64(i*64 + bits.TrailingZeros64(members)); members != 0 {
+			next = behind
+		}
+	}
+	return first, next
 }
 
 // markSet is a set of positions in a long list. Which of its words are not zero stands in a second level, so that the

@@ -26,8 +26,8 @@ type Table struct {
 	sources []string
 	digest  func() string
 	places  []sourced // by PlaceID; the first knows nothing
-	v4     *index4
-	v6     *index6
+	v4      *index4
+	v6      *index6
 }
 
 // Lookup finds the place of addr, and the widest prefix around addr that has the one place.
@@ -38,24 +38,39 @@ type Table struct {
 // prefix of another address never contains these two networks.
 // The zero Addr has no place and no prefix.
 func (t *Table) Lookup(addr netip.Addr) (PlaceID, netip.Prefix) {
-	at := locate(addr)
-	if at.is4 {
-		id, bits := t.v4.lookup(at.addr4)
-		return id, at.prefix(bits)
-	}
-	if !at.addr.IsValid() {
-		return Unknown, netip.Prefix{}
-	}
-	id, bits := t.v6.lookup(at.network)
-	return id, at.prefix(bits)
+	id, bits := t.Find(addr)
+	return id, prefixOf(addr, bits)
 }
 
-// located is an address as the indexes see it.
+// Find is Lookup with the length of the prefix alone, which is what a query needs.
+func (t *Table) Find(addr netip.Addr) (id PlaceID, bits int) {
+	if addr.Is4() {
+		return t.v4.lookup(uint32Of(addr))
+	}
+	at := locate(addr)
+	if at.is4 {
+		id, bits = t.v4.lookup(at.addr4)
+		return id, at.carrierBits + bits
+	}
+	if !addr.IsValid() {
+		return Unknown, 0
+	}
+	id, bits = t.v6.lookup(at.network)
+	return id, at.bits(bits)
+}
+
+// prefixOf is the prefix of a length around an address as it is answered for; none for the zero Addr.
+func prefixOf(addr netip.Addr, bits int) netip.Prefix {
+	p, _ := addr.Unmap().Prefix(bits) // bits is never more than the address has
+	return p
+}
+
+// located is an IPv6 address as the indexes see it.
 type located struct {
-	addr          netip.Addr // as its prefix is answered
-	is4           bool       // it is an IPv4 address, or carries one
+	network, host uint64 // its halves
+	is4           bool   // it carries an IPv4 address
 	addr4         uint32
-	network, host uint64 // the halves of an IPv6 address
+	carrierBits   int // how many bits of the answer's prefix are before those of the carried address
 }
 
 // The networks whose addresses carry IPv4 ones in their last 32 bits, by halves: 64:ff9b::/96, the well-known prefix of
@@ -67,32 +82,26 @@ const (
 )
 
 func locate(addr netip.Addr) located {
-	addr = addr.Unmap()
-	if addr.Is4() {
-		return located{addr: addr, is4: true, addr4: uint32Of(addr)}
-	}
 	if !addr.IsValid() {
 		return located{}
 	}
 	network, host := halves(addr)
-	at := located{addr: addr, network: network, host: host}
-	if network == nat64Network && host>>32 == 0 {
-		at.is4, at.addr4 = true, uint32(host)
+	at := located{network: network, host: host}
+	switch {
+	case network == nat64Network && host>>32 == 0:
+		at.is4, at.addr4, at.carrierBits = true, uint32(host), carrierBits
+	case network == 0 && host>>32 == mappedHost>>32:
+		at.is4, at.addr4 = true, uint32(host) // it is answered as an IPv4 address
 	}
 	return at
 }
 
-// prefix is the answer's, of as many bits as an index said.
-func (at *located) prefix(bits int) netip.Prefix {
-	if at.addr.Is6() {
-		if at.is4 {
-			bits += carrierBits
-		} else if at.network>>61 == 0 || bits < 3 {
-			bits = outsideCarriers(at.network, at.host, bits)
-		}
+// bits is the length of the prefix to answer with around an address that carries none, where an index said some.
+func (at *located) bits(bits int) int {
+	if at.network>>61 == 0 || bits < 3 {
+		return outsideCarriers(at.network, at.host, bits)
 	}
-	p, _ := at.addr.Prefix(bits) // bits is never more than the address has
-	return p
+	return bits
 }
 
 // outsideCarriers lengthens a prefix until it contains no carrier.

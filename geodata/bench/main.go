@@ -55,9 +55,8 @@ func bench(cache string) error {
 	if err != nil {
 		return err
 	}
-	measureLookup(geo.Table, truth)
 	measureClasses(geo)
-	return errors.Join(compareAnswers(peer, truth, geo, classes), compareEmbedded(truth))
+	return errors.Join(measureLookup(geo.Table, truth), compareAnswers(peer, truth, geo, classes), compareEmbedded(truth))
 }
 
 // prepare makes the database that both sides read, once.

@@ -51,8 +51,8 @@ type packedClass struct {
 // Lookup returns the class of a unit and the prefix length of the widest network around it that is all of that class.
 // The class' candidates must not be changed.
 func (c *Classes) Lookup(unit netip.Prefix) (class Class, scopeBits int) {
-	group, scope := c.groups.Lookup(unit.Addr())
-	return c.at(group), scope.Bits()
+	group, bits := c.groups.Find(unit.Addr())
+	return c.at(group), bits
 }
 
 func (c *Classes) at(group geodata.Group) Class {
