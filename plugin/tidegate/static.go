@@ -31,6 +31,7 @@ const (
 // staticZone answers for what is not steered: it wraps the zone engine of CoreDNS' file plugin.
 type staticZone struct {
 	zone     *file.Zone
+	negative *dns.SOA
 	counters answerCounters
 }
 
@@ -51,7 +52,7 @@ func (z *staticZone) lookup(ctx context.Context, r request.Request, name gslb.Na
 	answer, authority, extra, outcome := z.zone.Lookup(ctx, r, string(name))
 	switch outcome {
 	case file.NameError:
-		return answer, authority, extra, missing
+		return answer, z.negatively(authority), extra, missing
 	case file.Delegation:
 		return answer, authority, extra, delegated
 	case file.ServerFailure:
@@ -60,8 +61,22 @@ func (z *staticZone) lookup(ctx context.Context, r request.Request, name gslb.Na
 			return answer, nil, nil, found
 		}
 		return nil, nil, nil, failed
+	case file.NoData:
+		authority = z.negatively(authority)
 	}
 	return answer, authority, extra, found
+}
+
+// negatively is the authority section of a negative answer. RFC 2308 section 3: "The TTL of this record is set from the
+// minimum of the MINIMUM field of the SOA record and the TTL of the SOA itself".
+func (z *staticZone) negatively(authority []dns.RR) []dns.RR {
+	authority = slices.Clone(authority)
+	for i, rr := range authority {
+		if rr.Header().Rrtype == dns.TypeSOA {
+			authority[i] = z.negative
+		}
+	}
+	return authority
 }
 
 // typePresent is the type, of the range for private use (RFC 6895 section 3.1), of a record that is never served. It tells
@@ -89,7 +104,7 @@ func (z *staticZone) inner(name gslb.Name) bool {
 }
 
 // soa is the record for a negative answer.
-func (z *staticZone) soa() dns.RR { return z.zone.SOA }
+func (z *staticZone) soa() dns.RR { return z.negative }
 
 // newStaticZone builds a zone's records; what a zone needs and does not say is added.
 func newStaticZone(zone *plan.Zone, generation uint64) (*staticZone, error) {
@@ -112,8 +127,14 @@ func newStaticZone(zone *plan.Zone, generation uint64) (*staticZone, error) {
 			z.NS = append(z.NS, &dns.NS{Hdr: header, Ns: string(ns)})
 		}
 	}
-	out := &staticZone{zone: z, counters: answerCounters{zone: string(zone.Name)}}
+	out := &staticZone{zone: z, negative: negativeOf(z.SOA), counters: answerCounters{zone: string(zone.Name)}}
 	return out, out.present(zone.Name)
+}
+
+func negativeOf(soa *dns.SOA) *dns.SOA {
+	negative := *soa
+	negative.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)
+	return &negative
 }
 
 func soaOf(zone *plan.Zone, generation uint64) *dns.SOA {
