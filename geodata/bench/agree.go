@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
@@ -20,13 +21,15 @@ func compareAnswers(g gdnsd, truth *geodata.Table, geo *plan.Geo, classes *plan.
 	if err != nil {
 		return err
 	}
-	var differ, asWide int
+	var differ, asWide, unequal int
+	random := rand.New(rand.NewPCG(7871, 2))
 	why := map[string]int{}
 	for i, addr := range addrs {
 		class, bits := classes.Lookup(gslb.Unit(addr))
 		if theirs := answers[i]; bits <= min(theirs.scope.Bits(), gslb.Unit(addr).Bits()) {
 			asWide++
 		}
+		unequal += unequalInside(classes, gslb.Unit(addr), bits, random)
 		name := sites()[class.Candidates[0].Site].name
 		if name == answers[i].sites[0] {
 			continue
@@ -36,11 +39,32 @@ func compareAnswers(g gdnsd, truth *geodata.Table, geo *plan.Geo, classes *plan.
 	}
 	fmt.Printf("nearest: %d of %d differ: %v\n", differ, len(addrs), why)
 	fmt.Printf("result geo.scope_as_wide_as_gdnsd %.2f percent\n", 100*float64(asWide)/float64(len(addrs)))
+	fmt.Printf("result geo.scope_unequal %d pairs\n", unequal)
 	fmt.Printf("result geo.nearest_differs %.3f percent\n", 100*float64(differ)/float64(len(addrs)))
-	if n := why[unexplained]; n > 0 {
-		return fmt.Errorf("%d differences have no explanation", n)
+	if n := why[unexplained]; n > 0 || unequal > 0 {
+		return fmt.Errorf("%d differences have no explanation, %d pairs in one scope differ in class", n, unequal)
 	}
 	return nil
+}
+
+// pairs is how many addresses inside each returned scope are compared with the one asked for.
+const pairs = 2
+
+// unequalInside counts random addresses of a unit's scope that are of another class.
+func unequalInside(classes *plan.Classes, unit netip.Prefix, scopeBits int, random *rand.Rand) (unequal int) {
+	want, _ := classes.Lookup(unit)
+	for range pairs {
+		octets := unit.Addr().AsSlice()
+		for bit := scopeBits; bit < unit.Bits(); bit++ {
+			octets[bit/8] = octets[bit/8]&^(0x80>>(bit%8)) | byte(random.IntN(2))<<7>>(bit%8)
+		}
+		addr, _ := netip.AddrFromSlice(octets)
+		got, _ := classes.Lookup(gslb.Unit(addr))
+		if !slices.Equal(got.Candidates, want.Candidates) || got.Line != want.Line {
+			unequal++
+		}
+	}
+	return unequal
 }
 
 // placedClients are random addresses that the database places: IPv4 over the whole space, IPv6 by record.
