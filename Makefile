@@ -1,11 +1,13 @@
 # Tidegate: the two commands are `make up` and `make test`. `make help` lists the rest.
 GO        ?= go
+# Where go.dev's archive lands; sudo's PATH on Debian does not have it.
+export PATH := $(PATH):/usr/local/go/bin
 export CGO_ENABLED ?= 0
 # One set of flags for every command, so that what one has compiled the next finds in the cache.
 export GOFLAGS += -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main
+.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main fuzz-geo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,6 +49,9 @@ geodata: ## build the embedded geo table again from DB-IP Lite
 
 bench-geo: deps ## the geo data's figures, beside gdnsd
 	$(GO) run ./geodata/bench -cache .cache/geodata
+
+fuzz-geo: ## fuzz the readers of geo data for RUNS inputs each, and add to the tally
+	geodata/bench/fuzz.sh
 
 bench-main: ## the main job's figures
 	cd deploy && $(GO) run ./bench/main

@@ -18,7 +18,7 @@ func machine() (map[string]string, error) {
 		"IPv6":        {"ip", "-6", "-o", "route", "show", "table", "all"},
 		"rules":       {"ip", "rule", "show"},
 		"namespaces":  {"ip", "netns", "list"},
-		"cgroups":     {"find", "/sys/fs/cgroup", "-maxdepth", "2", "-type", "d", "-name", "tg-*"},
+		"cgroups":     {"find", "/sys/fs/cgroup", "-type", "d", "-path", "*/tg-*"},
 		"our daemons": {"sh", "-c", "ps -eo stat=,args= | grep '[t]idegate-e2e-[0-9]*/' | grep -v ^Z || true"},
 	} {
 		out, err := exec.Command(command[0], command[1:]...).Output()

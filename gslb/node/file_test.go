@@ -112,7 +112,7 @@ func TestChangeWhileReading(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "world.yaml")
 	write(t, path, worldText)
-	write(t, filepath.Join(folder, "db.edge.example"), "")
+	write(t, filepath.Join(folder, "db.edge.example"), "\n")
 	_, files, err := loadWorld(path)
 	if err != nil || len(files) != 2 || files.changed() {
 		t.Fatalf("%v, %v", files, err)

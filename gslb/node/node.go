@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/keep"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/probe"
@@ -174,7 +175,7 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 		return fmt.Errorf("%w: %d", ErrOvertaken, p.Head.Generation)
 	}
 	gone := l.node.store.Load().Gone(p.plan)
-	l.node.config.Log.Info("a map is served", "generation", p.Head.Generation, "services", len(p.plan.Services), "gone", gone)
+	l.node.config.Log.Info("a map is served", "generation", p.Head.Generation, "services", len(p.plan.Services), "gone", namesText(gone))
 	l.builder.SetPlan(p.Head.Generation, p.plan)
 	for target := range l.down {
 		l.builder.SetDown(target, true)
@@ -187,6 +188,15 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 	l.keep(p.Proposal)
 	l.swapIfDue(time.Now())
 	return nil
+}
+
+// namesText lists names for the log, the first few of many.
+func namesText(names []gslb.Name) string {
+	const most = 20
+	if len(names) <= most {
+		return fmt.Sprint(names)
+	}
+	return fmt.Sprintf("%v and %d more", names[:most], len(names)-most)
 }
 
 // forget drops what is known of addresses that no probe checks any more.

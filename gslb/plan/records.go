@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -47,6 +48,20 @@ func ParseRecord(zone gslb.Name, line string) (dns.RR, error) {
 		return nil, fmt.Errorf("record %q: nothing in it", line)
 	}
 	return rr, checkRecord(zone, rr)
+}
+
+// Owners are the names that have static records in the zone, sorted.
+func (z *Zone) Owners() []gslb.Name {
+	var owners []gslb.Name
+	for _, line := range z.Records {
+		owner, _, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+		if !strings.HasSuffix(owner, ".") {
+			owner += "." + string(z.Name)
+		}
+		owners = append(owners, gslb.Name(dns.CanonicalName(owner)))
+	}
+	slices.Sort(owners)
+	return slices.Compact(owners)
 }
 
 // checkRecord says why a zone cannot have a record.

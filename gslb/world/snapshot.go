@@ -27,15 +27,28 @@ type Snapshot struct {
 // Service returns the live state of a service by its index in the plan.
 func (s *Snapshot) Service(index int) *Service { return s.services[index] }
 
-// Gone lists the names that are served now and that next does not have.
+// Gone lists the names that are served now and that next does not have: steered ones, then those of static records.
 func (s *Snapshot) Gone(next *plan.Compiled) (names []gslb.Name) {
 	if s.Plan == nil {
 		return nil
 	}
+	kept := map[gslb.Name]bool{}
+	for i := range next.Map.Zones {
+		for _, owner := range next.Map.Zones[i].Owners() {
+			kept[owner] = true
+		}
+	}
 	for _, service := range s.Plan.Map.Services {
 		for _, name := range append([]gslb.Name{service.Name}, service.Aliases...) {
-			if _, kept := next.Service(name); !kept {
+			if _, served := next.Service(name); !served {
 				names = append(names, name)
+			}
+		}
+	}
+	for i := range s.Plan.Map.Zones {
+		for _, owner := range s.Plan.Map.Zones[i].Owners() {
+			if _, steered := next.Service(owner); !steered && !kept[owner] {
+				names = append(names, owner)
 			}
 		}
 	}

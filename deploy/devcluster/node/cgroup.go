@@ -68,10 +68,14 @@ func copyDown(parent, name string) error {
 // Cgroups lists the cgroups of a node, in any hierarchy, that exist.
 func Cgroups(name string) []string { return cgroups(cgroupRoot, name) }
 
+// more are the hierarchies in which runc makes cgroups though MakeCgroup made none: other controllers, and version 2
+// beside version 1.
+var more = []string{"unified", "net_cls", "net_prio", "perf_event", "rdma", "misc"}
+
 func cgroups(root, name string) []string {
 	candidates := []string{filepath.Join(root, name)}
-	for _, controller := range controllers {
-		candidates = append(candidates, filepath.Join(root, controller, name))
+	for _, hierarchy := range slices.Concat(controllers, more) {
+		candidates = append(candidates, filepath.Join(root, hierarchy, name))
 	}
 	return slices.DeleteFunc(candidates, func(path string) bool {
 		_, err := os.Stat(path)

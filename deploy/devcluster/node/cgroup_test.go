@@ -9,14 +9,14 @@ import (
 
 func TestCgroupsFindsEveryHierarchyAndNoOther(t *testing.T) {
 	root := t.TempDir()
-	for _, path := range []string{"cpu/tg-fra", "memory/tg-fra/kubepods", "memory/tg-pek", "memory/tg-france", "system.slice/tg-fra", "tg-fra"} {
+	for _, path := range []string{"cpu/tg-fra", "memory/tg-fra/kubepods", "memory/tg-pek", "memory/tg-france", "system.slice/tg-fra", "tg-fra", "unified/tg-fra/kubepods/burstable"} {
 		if err := os.MkdirAll(filepath.Join(root, path), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got := cgroups(root, "tg-fra")
 	var want []string
-	for _, path := range []string{"tg-fra", "cpu/tg-fra", "memory/tg-fra"} {
+	for _, path := range []string{"tg-fra", "cpu/tg-fra", "memory/tg-fra", "unified/tg-fra"} {
 		want = append(want, filepath.Join(root, path))
 	}
 	if !slices.Equal(got, want) {

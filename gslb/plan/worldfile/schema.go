@@ -1,6 +1,7 @@
 package worldfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -158,6 +159,9 @@ func (c *converter) zone(path string, z zone) plan.Zone {
 		return out
 	}
 	text, err := c.readFile(z.File)
+	if err == nil && !bytes.HasSuffix(text, []byte("\n")) {
+		err = fmt.Errorf("%s does not end with a line break: it is cut off, or needs one after its last record", z.File)
+	}
 	if err == nil {
 		out.Records, err = plan.ParseRecords(out.Name, string(text), z.File)
 	}

@@ -57,6 +57,8 @@ var wrongFiles = []struct {
 		"line 4: zones[0].file: open testdata/db.missing: no such file or directory"},
 	{"zone file with a wrong record", "zones:\n- name: edge.example.\n  nameservers: [ns1.edge.example.]\n  file: db.broken\n",
 		`line 4: zones[0].file: read zone file: db.broken: dns: bad A A: "192.0.2.300" at line: 2:24`},
+	{"zone file that is cut off", "zones:\n- name: edge.example.\n  nameservers: [ns1.edge.example.]\n  file: db.cut\n",
+		"line 4: zones[0].file: db.cut does not end with a line break: it is cut off, or needs one after its last record"},
 	{"zone file with a name outside", "zones:\n- name: edge.example.\n  nameservers: [ns1.edge.example.]\n  file: db.outside\n",
 		"line 4: zones[0].file: db.outside: www.example.net. is outside of zone edge.example."},
 	{"zone file with an address at a steered name", strings.Replace(head, "]}]\nservices", "], file: db.steered}]\nservices", 1) + "- name: chat.edge.example.\n  endpoints: [{site: fra, capacity: 1, address: 192.0.2.1}]\n",
