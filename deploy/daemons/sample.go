@@ -117,6 +117,12 @@ func Welcome(plan layout.Plan) string {
 	for _, client := range Clients {
 		fmt.Fprintf(&b, "  dig @%s -p %d %s +short +subnet=%-15s # %s: %s\n", ns, PortDNS, SampleName, client.Subnet, client.Who, plan.Must(client.Site).Place)
 	}
+	if plan.Mode != layout.Loopback {
+		fmt.Fprintf(&b, "\nTalk to the one that answers:\n\n"+
+			"  curl -N http://$(dig @%s -p %d %s +short +subnet=%s):8080/v1/chat/completions \\\n"+
+			"    -H 'Content-Type: application/json' -d '{\"model\": \"tide-1\", \"stream\": true, \"messages\": [{\"role\": \"user\", \"content\": \"hello\"}]}'\n",
+			ns, PortDNS, SampleName, Clients[0].Subnet)
+	}
 	fmt.Fprintf(&b, "\nSee why, and what the hub sees:\n\n"+
 		"  bin/tidegate explain %s --client %s --socket .run/admin/ns1.sock\n"+
 		"  bin/tidegate status --socket .run/admin/%s.sock\n"+
