@@ -6,6 +6,8 @@ import (
 	"iter"
 	"math"
 	"slices"
+
+	"tidegate.dev/tidegate/gslb"
 )
 
 // Builder gathers layers of places and makes a Table of them. The zero Builder is empty and ready.
@@ -18,6 +20,8 @@ type Builder struct {
 	names     []string // of all layers, by SourceID less 1
 	sources   []source
 	overrides []source
+	resolvers []*Layer
+	imported  []*Layer // of resolvers, by tables; below the others
 	places    placeSet
 }
 
@@ -56,7 +60,7 @@ var ErrTooFine = errors.New("a table tells /24 and /56 networks apart, and nothi
 // Override adds a layer over all sources and over the overrides so far. It takes whole units only: where a database is
 // finer than the table, most of the unit counts, but what an operator wrote must not be lost in silence.
 func (b *Builder) Override(name string) *Layer {
-	layer := &Layer{source: b.named(name), places: &b.places, whole: true}
+	layer := &Layer{source: b.named(name), places: &b.places, finest: &finest{gslb.MaxBits4, gslb.MaxBits6, ErrTooFine}}
 	b.overrides = append(b.overrides, layer)
 	return layer
 }
@@ -78,7 +82,18 @@ func (b *Builder) Build(origin Origin) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build geo table: %w", err)
 	}
-	return newTable(origin, slices.Clone(b.names), places, numbered(v4, ids), numbered(v6, ids)), nil
+	t := newTable(origin, slices.Clone(b.names), places, numbered(v4, ids), numbered(v6, ids))
+	if len(b.resolvers)+len(b.imported) > 0 {
+		over := func(below PlaceID, top placeRef) sourced { return places[below].over(b.places.list[top]) }
+		known4, known6 := b.flatResolvers()
+		if err := t.addResolvers(&b.places, known4, known6, over); err != nil {
+			return nil, fmt.Errorf("build geo table: %w", err)
+		}
+	}
+	if t.rtt, err = b.places.rows.number(t.places); err != nil {
+		return nil, fmt.Errorf("build geo table: %w", err)
+	}
+	return t, nil
 }
 
 // numbered yields runs by ID. What two references have in common by then is not joined: they differ, so their IDs do.

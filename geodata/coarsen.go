@@ -13,7 +13,7 @@ import (
 // middle sends 7.8 % (whole /8s of one owner are in one place, and then it matters on which side of a border that is).
 func (t *Table) Coarsen(grid Grid) (*Table, error) {
 	means := t.means(grid)
-	set := placeSet{}
+	set := placeSet{rows: rowSet{list: t.rtt}}
 	refs := make([]placeRef, len(t.places))
 	for id, p := range t.places {
 		if p.HasLocation {
@@ -26,7 +26,18 @@ func (t *Table) Coarsen(grid Grid) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("coarsen geo table: %w", err)
 	}
-	return newTable(t.origin, t.sources, places, numbered(v4, ids), numbered(v6, ids)), nil
+	coarse := newTable(t.origin, t.sources, places, numbered(v4, ids), numbered(v6, ids))
+	if t.resolvers != nil {
+		known4, known6 := t.resolvers.v4.spans(refs), t.resolvers.v6.spans(refs)
+		err = coarse.addResolvers(&set, known4, known6, func(_ PlaceID, ref placeRef) sourced { return set.list[ref] })
+		if err != nil {
+			return nil, fmt.Errorf("coarsen geo table: %w", err)
+		}
+	}
+	if coarse.rtt, err = set.rows.number(coarse.places); err != nil {
+		return nil, fmt.Errorf("coarsen geo table: %w", err)
+	}
+	return coarse, nil
 }
 
 // referred yields the runs with other places, joined where they became equal.
@@ -64,7 +75,7 @@ func (m *mean) location() gslb.Location {
 }
 
 // means weighs an IPv4 run by its units, and an IPv6 run as one unit: the size of an IPv6 network says little about how
-// many clients it has.
+// many clients it has. A place of resolvers alone counts once.
 func (t *Table) means(grid Grid) map[square]*mean {
 	units := make([]int64, len(t.places))
 	began, of := uint64(0), Unknown
@@ -86,7 +97,7 @@ func (t *Table) means(grid Grid) map[square]*mean {
 			m = new(mean)
 			means[grid.square(p.Place)] = m
 		}
-		m.add(p.Location, units[id])
+		m.add(p.Location, max(units[id], 1))
 	}
 	return means
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,11 @@ func sample(t *testing.T) *geodata.Table {
 		network{"20.0.0.0/8", everything}, network{"20.1.0.0/16", country("DE")}, network{"20.1.7.0/24", line("telecom")},
 		network{"2a00::/16", everything}, network{"2a00:1::/48", at(1, 2)})
 	add(t, b.Override("operator"), network{"20.1.8.0/24", line("mobile")})
+	add(t, b.Resolvers("operator"), network{"20.1.9.0/26", country("SG")}, network{"2a00:1::/64", country("FR")})
+	times := []geodata.SiteRTT{{Site: "fra", Milliseconds: 12}, {Site: "pek", Milliseconds: 180}}
+	if err := b.RTT("operator").Add(netip.MustParsePrefix("20.1.10.0/23"), times); err != nil {
+		t.Fatal(err)
+	}
 	return build(t, &b)
 }
 
@@ -64,6 +70,11 @@ func assertEqual(t *testing.T, got, want *geodata.Table) {
 	for start, id := range want.V6() {
 		if other, _ := got.Lookup(address6(9)(start)); got.Place(other) != want.Place(id) {
 			t.Errorf("IPv6 range from %x is in %+v, want %+v", start, got.Place(other), want.Place(id))
+		}
+	}
+	for row := range geodata.RTTRow(9) {
+		if !slices.Equal(got.RTT(row), want.RTT(row)) {
+			t.Errorf("row %d is %v, want %v", row, got.RTT(row), want.RTT(row))
 		}
 	}
 }
@@ -141,6 +152,9 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 		addr := netip.MustParseAddr(s)
 		if n := testing.AllocsPerRun(100, func() { table.Lookup(addr) }); n != 0 {
 			t.Errorf("Lookup(%s) allocates %v times, want 0", s, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { table.LookupResolver(addr) }); n != 0 {
+			t.Errorf("LookupResolver(%s) allocates %v times, want 0", s, n)
 		}
 	}
 }

@@ -4,17 +4,32 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-
-	"tidegate.dev/tidegate/gslb"
 )
 
 // Layer is one source's networks, added in any order. Where two overlap, the one added later counts.
 type Layer struct {
 	source SourceID
 	places *placeSet
-	whole  bool // takes whole units only
+	finest *finest // what it takes only as a whole; nil: anything
 	v4     spans[uint32]
 	v6     spans[uint64]
+}
+
+// finest is the length of the longest prefixes that a layer tells apart, and why it refuses longer ones.
+type finest struct {
+	bits4, bits6 int
+	err          error
+}
+
+// fits says whether a range is made of whole networks of those lengths.
+func (f *finest) fits(first, last netip.Addr) bool {
+	bits := f.bits6
+	if first.Is4() {
+		bits = f.bits4
+	}
+	from, _ := first.Prefix(bits)
+	to, _ := last.Prefix(bits)
+	return from.Addr() == first && lastOf(to) == last
 }
 
 // Add puts a prefix in a place. An IPv4-mapped prefix is the IPv4 prefix that it maps.
@@ -31,14 +46,29 @@ func (l *Layer) Add(prefix netip.Prefix, place Place) error {
 // Of IPv6 the upper 64 bits count: a /64 belongs to whoever holds its first address, as nothing finer is of use to a
 // table of /56s.
 func (l *Layer) AddRange(first, last netip.Addr, place Place) error {
+	if err := checkStated(place); err != nil {
+		return fmt.Errorf("add %v to %v: %w", first, last, err)
+	}
+	return l.addRange(first, last, of(place, l.source))
+}
+
+// checkStated refuses what a source cannot state of a place.
+func checkStated(place Place) error {
+	if place.RTT != 0 {
+		return fmt.Errorf("%w: it has a row of round-trip times, which Builder.RTT takes with its networks", ErrPlace)
+	}
+	return nil
+}
+
+func (l *Layer) addRange(first, last netip.Addr, place sourced) error {
 	first, last, err := checkRange(first, last)
 	if err != nil {
 		return err
 	}
-	if l.whole && (gslb.Unit(first).Addr() != first || lastOf(gslb.Unit(last)) != last) {
-		return fmt.Errorf("add %v to %v: %w", first, last, ErrTooFine)
+	if l.finest != nil && !l.finest.fits(first, last) {
+		return fmt.Errorf("add %v to %v: %w", first, last, l.finest.err)
 	}
-	ref, err := l.places.ref(of(place, l.source))
+	ref, err := l.places.ref(place)
 	if err != nil {
 		return fmt.Errorf("add %v to %v: %w", first, last, err)
 	}
@@ -95,6 +125,9 @@ type Ref struct{ ref placeRef }
 
 // Ref checks a place, once for all networks that share it.
 func (s *Stream) Ref(place Place) (Ref, error) {
+	if err := checkStated(place); err != nil {
+		return Ref{}, err
+	}
 	ref, err := s.places.ref(of(place, s.source))
 	return Ref{ref}, err
 }

@@ -22,14 +22,18 @@ import (
 //	lines     likewise
 //	regions   likewise
 //	places    how many but the unknown one, then each: flags, [latitude, longitude: zigzag, from], [country: 2 bytes,
-//	          from], [line, from], [region, from]; from is a source's number from 1 on, 0 for none
+//	          from], [line, from], [region, from], [row of round-trip times, from]; from is a source's number from 1
+//	          on, 0 for none
 //	IPv4 runs how many, their starts as the distance from the one before, their place IDs
 //	IPv6 runs the same
+//
+// A table that has rows of round-trip times or knows resolvers goes on as payload_more.go says.
 const (
 	placeHasLocation = 1 << iota
 	placeHasCountry
 	placeHasLine
 	placeHasRegion
+	placeHasRTT
 	placeFlags = iota
 )
 
@@ -52,6 +56,7 @@ func (t *Table) writePayload(to io.Writer) {
 	out.Write(appendPlaces(head, t.places))
 	writeRuns(out, t.v4.units())
 	writeRuns(out, t.v6.units())
+	t.writeMore(out)
 	out.Flush()
 }
 
@@ -115,6 +120,10 @@ func appendPlace(out []byte, p sourced, line, region uint64) []byte {
 		out[flags] |= placeHasRegion
 		out = binary.AppendUvarint(binary.AppendUvarint(out, region), uint64(p.from.Region))
 	}
+	if p.RTT != 0 {
+		out[flags] |= placeHasRTT
+		out = binary.AppendUvarint(binary.AppendUvarint(out, uint64(p.RTT)), uint64(p.from.RTT))
+	}
 	return out
 }
 
@@ -151,13 +160,16 @@ func decodePayload(payload []byte) (*Table, error) {
 	places := readPlaces(in, len(sources))
 	v4 := readRuns(in, "IPv4", 1<<unitBits4, len(places))
 	v6 := readRuns(in, "IPv6", 1<<unitBits6, len(places))
+	rtt, known := readMore(in, places)
 	if len(in.rest) > 0 {
 		in.fail("%d bytes follow its end", len(in.rest))
 	}
 	if in.err != nil {
 		return nil, in.err
 	}
-	return newTable(origin, sources, places, v4.units(), v6.units()), nil
+	t := newTable(origin, sources, places, v4.units(), v6.units())
+	t.rtt, t.resolvers = rtt, known
+	return t, nil
 }
 
 func readTexts(in *reader, what string) []string {
@@ -217,6 +229,9 @@ func (r *placeReader) place() sourced {
 	if flags&placeHasRegion != 0 {
 		p.Region, p.from.Region = r.oneOf("region", r.regions), r.from()
 	}
+	if flags&placeHasRTT != 0 {
+		p.RTT, p.from.RTT = RTTRow(r.number("row of round-trip times", MaxPlaces)), r.from()
+	}
 	return p
 }
 
@@ -270,9 +285,18 @@ func (r *reader) fail(format string, args ...any) {
 
 // number reads a varint below limit.
 func (r *reader) number(what string, limit uint64) uint64 {
+	if limit == 0 {
+		r.fail("%s: no number fits", what)
+		return 0
+	}
+	return r.upTo(what, limit-1)
+}
+
+// upTo reads a varint that is at most so large.
+func (r *reader) upTo(what string, most uint64) uint64 {
 	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n >= limit {
-		r.fail("%s: not a number below %d", what, limit)
+	if size <= 0 || n > most {
+		r.fail("%s: not a number up to %d", what, most)
 		return 0
 	}
 	r.rest = r.rest[size:]

@@ -27,6 +27,8 @@ type Place struct {
 	Region string
 	// Line is the ISP line, gslb.NoLine if there is none.
 	Line gslb.Line
+	// RTT is a row of Table.RTT, 0 if nothing was measured. A row is given by Builder.RTT, never with a place.
+	RTT RTTRow
 }
 
 // ErrPlace is the reason for every place that a Builder or Decode refuses.
@@ -72,7 +74,7 @@ func isRegion(s string) bool {
 type SourceID uint8
 
 // From says which source gave each field of a place.
-type From struct{ Location, Country, Region, Line SourceID }
+type From struct{ Location, Country, Region, Line, RTT SourceID }
 
 // sourced is a place with where it is from.
 type sourced struct {
@@ -112,10 +114,14 @@ func (s sourced) over(top sourced) sourced {
 	if top.Line != gslb.NoLine {
 		s.Line, s.from.Line = top.Line, top.from.Line
 	}
+	if top.RTT != 0 {
+		s.RTT, s.from.RTT = top.RTT, top.from.RTT
+	}
 	return s
 }
 
-// compare puts places in an order that does not depend on how they were found.
+// compare puts places in an order that does not depend on how they were found, but for their rows of round-trip times,
+// which it leaves to the set that has them.
 func (s sourced) compare(t sourced) int {
 	known := func(b bool) int {
 		if b {
@@ -134,8 +140,8 @@ func (s sourced) compare(t sourced) int {
 	)
 }
 
-func (f From) order() uint32 {
-	return uint32(f.Location)<<24 | uint32(f.Country)<<16 | uint32(f.Region)<<8 | uint32(f.Line)
+func (f From) order() uint64 {
+	return uint64(f.Location)<<32 | uint64(f.Country)<<24 | uint64(f.Region)<<16 | uint64(f.Line)<<8 | uint64(f.RTT)
 }
 
 // Grid is the width of a square of latitude and longitude in micro-degrees. Rounding locations to the middle of their

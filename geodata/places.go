@@ -25,6 +25,19 @@ type placeSet struct {
 	mu   sync.Mutex
 	list []sourced
 	refs map[sourced]placeRef
+	rows rowSet
+}
+
+// row gives a row of round-trip times its number among those of the set.
+func (s *placeSet) row(times []SiteRTT) RTTRow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows.row(times)
+}
+
+// compare orders places by content.
+func (s *placeSet) compare(a, b sourced) int {
+	return cmp.Or(a.compare(b), s.rows.compare(a.RTT, b.RTT))
 }
 
 func (s *placeSet) ref(p sourced) (placeRef, error) {
@@ -103,7 +116,7 @@ func (s *placeSet) number(all ...iter.Seq2[uint64, placeRef]) (places []sourced,
 		return nil, nil, fmt.Errorf("%w: %d, a table holds %d; use a wider grid", ErrTooManyPlaces, len(order), MaxPlaces-1)
 	}
 	slices.SortFunc(order, func(a, b placeRef) int {
-		return cmp.Or(cmp.Compare(used[b], used[a]), s.list[a].compare(s.list[b]))
+		return cmp.Or(cmp.Compare(used[b], used[a]), s.compare(s.list[a], s.list[b]))
 	})
 	places, ids = make([]sourced, 1, 1+len(order)), make([]PlaceID, len(used))
 	for _, ref := range order {

@@ -20,14 +20,32 @@ type Origin struct {
 	Date time.Time
 }
 
+// JoinOrigins is where data from several origins came from. Its date is the oldest one's, since that is the one to worry
+// about.
+func JoinOrigins(origins ...Origin) (all Origin) {
+	for _, o := range origins {
+		if all.Source != "" {
+			all.Source += ", "
+		}
+		all.Source += o.Source
+		if all.Date.IsZero() || o.Date.Before(all.Date) && !o.Date.IsZero() {
+			all.Date = o.Date
+		}
+	}
+	return all
+}
+
 // Table maps addresses to places. It never changes.
 type Table struct {
 	origin  Origin
 	sources []string
 	digest  func() string
 	places  []sourced // by PlaceID; the first knows nothing
+	rtt     [][]SiteRTT
 	v4      *index4
 	v6      *index6
+	// resolvers is nil if no resolver is known.
+	resolvers *resolvers
 }
 
 // Lookup finds the place of addr, and the widest prefix around addr that has the one place.
@@ -181,7 +199,7 @@ const (
 	unitShift6 = 64 - unitBits6
 )
 
-// newTable lays out runs by unit, names the result, and keeps places.
+// newTable lays out runs by unit, and keeps places. The caller adds what else there is.
 func newTable(origin Origin, sources []string, places []sourced, v4, v6 iter.Seq2[uint64, PlaceID]) *Table {
 	origin.Date = origin.Date.UTC().Truncate(time.Second)
 	t := &Table{origin: origin, sources: sources, places: places}

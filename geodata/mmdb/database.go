@@ -19,10 +19,10 @@ var ErrFileChanged = errors.New("the file was changed while it was read; rename 
 
 // readDatabase streams the networks of a MaxMind DB, both families at once. The file is mapped, not copied: it is often
 // larger than what is made of it.
-func (r *Reader) readDatabase(path string, layer *geodata.Stream) (string, error) {
+func (r *Reader) readDatabase(path string, layer *geodata.Stream) (geodata.Origin, error) {
 	db, err := maxminddb.Open(path)
 	if err != nil {
-		return "", err
+		return geodata.Origin{}, err
 	}
 	defer db.Close()
 	var group errgroup.Group
@@ -36,13 +36,13 @@ func (r *Reader) readDatabase(path string, layer *geodata.Stream) (string, error
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return "", err
+		return geodata.Origin{}, err
 	}
 	if !useful[0] && !useful[1] {
-		return "", fmt.Errorf("database of type %q: %w", db.Metadata.DatabaseType, ErrNoRecords)
+		return geodata.Origin{}, fmt.Errorf("database of type %q: %w", db.Metadata.DatabaseType, ErrNoRecords)
 	}
-	r.dated(db.Metadata.BuildTime())
-	return fmt.Sprintf("%s (%s)", filepath.Base(path), db.Metadata.DatabaseType), nil
+	name := fmt.Sprintf("%s (%s)", filepath.Base(path), db.Metadata.DatabaseType)
+	return geodata.Origin{Source: name, Date: db.Metadata.BuildTime()}, nil
 }
 
 // spaces are the parts of a database that are read: all of IPv4, and the IPv6 space that is handed out.

@@ -7,8 +7,6 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,80 +23,92 @@ import (
 const CityGrid geodata.Grid = 50_000
 
 // ErrNoRecords says that a file was read and has nothing that Tidegate can use.
-var ErrNoRecords = errors.New("it has no country, coordinates or AS number in any record")
+var ErrNoRecords = errors.New("it has no country, coordinates, AS number or ISP in any record")
 
 // Load reads databases into one table: a city database, an ASN database, or both, in one file for all addresses or one
 // per family. Each file gives what its records carry; where two give the same field, the first file counts.
 func Load(paths ...string) (*geodata.Table, error) {
-	known, err := lines.Default()
+	reader, err := NewReader()
 	if err != nil {
 		return nil, err
 	}
-	reader := Reader{Grid: CityGrid, LineOf: known.Line}
 	if err := reader.Read(paths...); err != nil {
 		return nil, err
 	}
 	return reader.Table()
 }
 
-// Reader gathers files; Load is for those who need no more than the defaults.
+// Reader turns files into layers of a builder: its own by Read and Table, or another one by Add. Load and geodata/load
+// are for those who need no more than the defaults.
 type Reader struct {
 	// Grid is the width of the squares to which locations are rounded.
 	Grid geodata.Grid
 	// LineOf names the line of an AS, gslb.NoLine if it is of none.
 	LineOf func(lines.ASN) gslb.Line
+	// LineOfISP names the line of an ISP where the AS has none; nil names no lines.
+	LineOfISP func(isp string) gslb.Line
 
 	builder geodata.Builder
-	sources []string
+	origins []geodata.Origin
+}
 
-	mu     sync.Mutex
-	oldest time.Time
+// NewReader has the defaults: CityGrid and the lists that Tidegate comes with.
+func NewReader() (*Reader, error) {
+	numbers, err := lines.Default()
+	if err != nil {
+		return nil, err
+	}
+	isps, err := lines.DefaultISPs()
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{Grid: CityGrid, LineOf: numbers.Line, LineOfISP: isps.Line}, nil
 }
 
 // Read adds files below those before them, several at once: CSV if the name ends so, else a MaxMind DB.
 func (r *Reader) Read(paths ...string) error {
 	var group errgroup.Group
-	names := make([]string, len(paths))
+	origins := make([]geodata.Origin, len(paths))
 	for i, path := range paths {
-		read := r.open(path) // in order: the layers' order is that of the paths
+		read := r.Add(&r.builder, path) // in order: the layers' order is that of the paths
 		group.Go(func() (err error) {
-			names[i], err = read(path)
-			if opening := (*fs.PathError)(nil); errors.As(err, &opening) {
-				err = opening.Err // the path is in the message already
-			}
-			if err != nil {
-				return fmt.Errorf("load %q: %w", path, err)
-			}
-			return nil
+			origins[i], err = read()
+			return err
 		})
 	}
 	err := group.Wait()
-	r.sources = append(r.sources, names...)
+	r.origins = append(r.origins, origins...)
 	return err
 }
 
-// open adds the layer of a file, and returns what reads the file into it.
-func (r *Reader) open(path string) func(path string) (source string, err error) {
+// Add adds the layer of a file to a builder, below those so far, and returns what reads the file into it. Several files
+// can be read at once.
+func (r *Reader) Add(b *geodata.Builder, path string) (read func() (geodata.Origin, error)) {
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
-		layer := r.builder.Source(filepath.Base(path))
-		return func(path string) (string, error) { return r.readCSV(path, layer) }
+		layer := b.Source(filepath.Base(path))
+		return named(path, func() (geodata.Origin, error) { return r.readCSV(path, layer) })
 	}
-	layer := r.builder.Stream(filepath.Base(path))
-	return func(path string) (string, error) { return r.readDatabase(path, layer) }
+	layer := b.Stream(filepath.Base(path))
+	return named(path, func() (geodata.Origin, error) { return r.readDatabase(path, layer) })
 }
 
-// Table builds the table of the files read. Its date is the oldest file's, since that is the one to worry about.
+// named puts the file's name in front of an error.
+func named(path string, read func() (geodata.Origin, error)) func() (geodata.Origin, error) {
+	return func() (geodata.Origin, error) {
+		origin, err := read()
+		if opening := (*fs.PathError)(nil); errors.As(err, &opening) {
+			err = opening.Err // the path is in the message already
+		}
+		if err != nil {
+			return origin, fmt.Errorf("load %q: %w", path, err)
+		}
+		return origin, nil
+	}
+}
+
+// Table builds the table of the files read.
 func (r *Reader) Table() (*geodata.Table, error) {
-	return r.builder.Build(geodata.Origin{Source: strings.Join(r.sources, ", "), Date: r.oldest})
-}
-
-// dated notes when a file was made.
-func (r *Reader) dated(date time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.oldest.IsZero() || date.Before(r.oldest) && !date.IsZero() {
-		r.oldest = date
-	}
+	return r.builder.Build(geodata.JoinOrigins(r.origins...))
 }
 
 // place is what a record says, and whether it says anything that could be used.
@@ -111,10 +121,19 @@ func (r *Reader) place(rec record) (geodata.Place, bool) {
 			place.Location = r.Grid.Centre(place.Location)
 		}
 	}
+	place.Line = r.line(rec)
+	return place, rec.country != "" || place.HasLocation || rec.asn != 0 || rec.isp != ""
+}
+
+// line is that of a record's AS, or else of its ISP: a carrier's customers often have AS numbers of their own.
+func (r *Reader) line(rec record) (line gslb.Line) {
 	if rec.asn != 0 {
-		place.Line = r.LineOf(rec.asn)
+		line = r.LineOf(rec.asn)
 	}
-	return place, rec.country != "" || place.HasLocation || rec.asn != 0
+	if line == gslb.NoLine && r.LineOfISP != nil {
+		line = r.LineOfISP(rec.isp)
+	}
+	return line
 }
 
 // region is the ISO 3166-2 code of a record's subdivision. GeoIP2 has the part after the country; DB-IP has names, of

@@ -32,6 +32,10 @@ func asn(number uint32) map[string]any {
 	return map[string]any{"autonomous_system_number": number, "autonomous_system_organization": "x"}
 }
 
+func isp(number uint32, name string) map[string]any {
+	return map[string]any{"autonomous_system_number": number, "isp": name, "organization": "x"}
+}
+
 func writeFile(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -67,10 +71,10 @@ func TestLoad(t *testing.T) {
 				}
 			},
 			map[string]geodata.Place{
-				"20.0.0.1":  inRegion("DE-X1", placed("DE", 50_150_000, 8_650_000, "")),
-				"20.1.0.1":  inRegion("DE-X1", placed("DE", 50_150_000, 8_650_000, "telecom")),
-				"2a00::1":   inRegion("CN-X1", placed("CN", -50_000, -50_000, "")),
-				"2a00:1::1": inRegion("CN-X1", placed("CN", -50_000, -50_000, "edu")),
+				"20.0.0.1":  inRegion("DE-X1", placed("DE", 50_125_000, 8_675_000, "")),
+				"20.1.0.1":  inRegion("DE-X1", placed("DE", 50_125_000, 8_675_000, "telecom")),
+				"2a00::1":   inRegion("CN-X1", placed("CN", -25_000, -25_000, "")),
+				"2a00:1::1": inRegion("CN-X1", placed("CN", -25_000, -25_000, "edu")),
 				"21.0.0.1":  {},
 			},
 		},
@@ -85,12 +89,39 @@ func TestLoad(t *testing.T) {
 				}
 			},
 			map[string]geodata.Place{
-				"20.0.0.1": placed("DE", 50_150_000, 8_650_000, ""), "20.1.0.1": placed("DE", 50_150_000, 8_650_000, "unicom"),
-				"20.2.0.1": placed("DE", 50_150_000, 8_650_000, "mobile"), "20.3.0.1": placed("DE", 50_150_000, 8_650_000, ""),
-				"2a00::1":   inRegion("CN-GD", placed("CN", 39_950_000, 116_450_000, "")),
-				"2a00:1::1": inRegion("CN-GD", placed("CN", 39_950_000, 116_450_000, "cstnet")),
-				"2a00:2::1": inRegion("CN-GD", placed("CN", 39_950_000, 116_450_000, "telecom")),
+				"20.0.0.1": placed("DE", 50_125_000, 8_675_000, ""), "20.1.0.1": placed("DE", 50_125_000, 8_675_000, "unicom"),
+				"20.2.0.1": placed("DE", 50_125_000, 8_675_000, "mobile"), "20.3.0.1": placed("DE", 50_125_000, 8_675_000, ""),
+				"2a00::1":   inRegion("CN-GD", placed("CN", 39_925_000, 116_425_000, "")),
+				"2a00:1::1": inRegion("CN-GD", placed("CN", 39_925_000, 116_425_000, "cstnet")),
+				"2a00:2::1": inRegion("CN-GD", placed("CN", 39_925_000, 116_425_000, "telecom")),
 			},
+		},
+		{
+			"AS lists by prefix, with the columns' names", func(t *testing.T) []string {
+				return []string{
+					writeFile(t, "v4.csv", "network,autonomous_system_number,autonomous_system_organization\n20.1.0.0/16,4134,x\n::ffff:20.2.0.0/112,4837,x\n"),
+					writeFile(t, "v6.CSV", "\ufeff\"ip_range_start\",\"ip_range_end\",\"asn\"\n2a00:1::,2a00:1:ffff:ffff:ffff:ffff:ffff:ffff,4538\n2a00:2::/32,9808\n"),
+				}
+			},
+			map[string]geodata.Place{
+				"20.1.0.1": {Line: "telecom"}, "20.2.0.1": {Line: "unicom"}, "2a00:1::1": {Line: "edu"}, "2a00:2::1": {Line: "mobile"},
+			},
+		},
+		{
+			"GeoIP2 ISP: the line of the AS, or else of the ISP", func(t *testing.T) []string {
+				return []string{writeDatabase(t, "isp.mmdb", "GeoIP2-ISP", 4,
+					entry{"20.1.0.0/16", isp(4134, "China Unicom")}, entry{"20.2.0.0/16", isp(64500, "China Unicom")},
+					entry{"20.3.0.0/16", map[string]any{"isp": "China Mobile"}}, entry{"20.4.0.0/16", isp(64500, "Comcast Cable")})}
+			},
+			map[string]geodata.Place{
+				"20.1.0.1": {Line: "telecom"}, "20.2.0.1": {Line: "unicom"}, "20.3.0.1": {Line: "mobile"}, "20.4.0.1": {},
+			},
+		},
+		{
+			"ISPs of which none has a line", func(t *testing.T) []string {
+				return []string{writeDatabase(t, "isp.mmdb", "GeoIP2-ISP", 4, entry{"20.1.0.0/16", map[string]any{"isp": "Comcast Cable"}})}
+			},
+			map[string]geodata.Place{"20.1.0.1": {}},
 		},
 		{
 			"the first file wins, field by field", func(t *testing.T) []string {
@@ -100,7 +131,7 @@ func TestLoad(t *testing.T) {
 				}
 			},
 			map[string]geodata.Place{
-				"20.0.0.1": placed("DE", 50_150_000, 8_650_000, ""), "20.1.0.1": placed("FR", 50_150_000, 8_650_000, ""),
+				"20.0.0.1": placed("DE", 50_125_000, 8_675_000, ""), "20.1.0.1": placed("FR", 50_125_000, 8_675_000, ""),
 			},
 		},
 	}
@@ -156,7 +187,12 @@ func TestLoadRefuses(t *testing.T) {
 		}, `x.mmdb": record of 20.0.0.0/8: `},
 		{"an empty list", func(t *testing.T) string { return writeFile(t, "asn.csv", "") }, `asn.csv": it has no`},
 		{"few columns", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0,1.0.0.255,1\n1.0.1.0,1\n") }, "line 2: 2 columns"},
-		{"no address", func(t *testing.T) string { return writeFile(t, "asn.csv", "start,end,asn\n") }, `line 1: address "start"`},
+		{"no address", func(t *testing.T) string { return writeFile(t, "asn.csv", "start,end,asn\nfirst,1.0.0.255,1\n") }, `line 2: address "first"`},
+		{"a first row with a damaged address", func(t *testing.T) string { return writeFile(t, "asn.csv", "l.0.0.0,1.0.0.255,1\n") }, `line 1: `},
+		{"a header and nothing", func(t *testing.T) string { return writeFile(t, "asn.csv", "start,end,asn\n") }, `asn.csv": it has no`},
+		{"no prefix", func(t *testing.T) string { return writeFile(t, "asn.csv", "network,asn\n1.0.0.0/33,1\n") }, `line 2: prefix "1.0.0.0/33"`},
+		{"a prefix without an AS number", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0/24,x\n") }, `line 1: AS number "x"`},
+		{"a prefix alone", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0/24\n") }, `line 1: 1 columns`},
 		{"address out of range", func(t *testing.T) string {
 			return writeFile(t, "asn.csv", "1,340282366920938463463374607431768211456,1\n")
 		}, `line 1: address "340282366920938463463374607431768211456"`},
@@ -189,5 +225,20 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		_, _ = Load(path)
+	})
+}
+
+// FuzzReadASNList looks for panics in what reads an ASN list.
+func FuzzReadASNList(f *testing.F) {
+	f.Add("20.1.0.0,20.1.255.255,4837,\"x, y\"\n335675392,335740927,9808\n")
+	f.Add("\ufeffnetwork,asn\n1.0.0.0/24,13335,x\n2a00::/32,1\n::ffff:1.0.0.0/120,1\n")
+	f.Add("55827575981422791690488571718862372864,55827576060650954204752909312406323199,4134\n")
+	reader, err := NewReader()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		var b geodata.Builder
+		_ = reader.readRows(strings.NewReader(list), b.Source("list"))
 	})
 }

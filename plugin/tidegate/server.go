@@ -9,7 +9,7 @@ import (
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/embedded"
-	"tidegate.dev/tidegate/geodata/mmdb"
+	"tidegate.dev/tidegate/geodata/load"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/keep"
@@ -70,7 +70,7 @@ func (s *server) readSource() {
 // table then serves, and trouble says why, in the log and in the status.
 func openGeo(s settings, log *slog.Logger) (table *geodata.Table, trouble string, err error) {
 	if len(s.geoFiles) > 0 {
-		if table, err = mmdb.Load(s.geoFiles...); err == nil {
+		if table, err = load.Files(s.geoFiles...); err == nil {
 			return table, "", nil
 		}
 		trouble = err.Error()

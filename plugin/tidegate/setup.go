@@ -116,7 +116,8 @@ func (s *settings) property(c *caddy.Controller) error {
 	}
 }
 
-// geodata takes the operator's own databases: city files and ASN files, later ones over earlier ones.
+// geodata takes the operator's own files, of every kind that geodata/load reads: databases (.mmdb, .xdb, .csv, .tidegeo),
+// of which the first wins field by field, and overrides (.yaml), which stand above them all.
 func (s *settings) geodata(c *caddy.Controller, root string) error {
 	s.geoFiles = c.RemainingArgs()
 	if len(s.geoFiles) == 0 {

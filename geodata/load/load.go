@@ -1,0 +1,309 @@
+// Package load opens what an operator lists as geo data, whatever the kind, as one table. A file's kind is told by the
+// end of its name, or else by its beginning:
+//
+//	.mmdb        MaxMind DB: GeoIP2, GeoLite2, DB-IP
+//	.xdb         ip2region, versions 2 and 3
+//	.csv         an ASN list (network, AS number), or a geofeed (RFC 8805: network, country, region, ...)
+//	.tidegeo     a table that Tidegate wrote
+//	.yaml, .yml  the operator's own words: overrides, known resolvers, round-trip times (geodata/operator)
+//
+// The first file wins, field by field. What operators say stands above all databases wherever their file is listed; of
+// two such files the first wins, too. Where only operators' words and geofeeds are listed, the embedded table is below
+// them.
+//
+// It stands above the readers of each kind, and is called by the name server at its start and when a file changes. It
+// reads files and keeps none open.
+package load
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/embedded"
+	"tidegate.dev/tidegate/geodata/geofeed"
+	"tidegate.dev/tidegate/geodata/lines"
+	"tidegate.dev/tidegate/geodata/mmdb"
+	"tidegate.dev/tidegate/geodata/operator"
+	"tidegate.dev/tidegate/geodata/xdb"
+)
+
+// Files reads the files at paths into one table. An error names the file, and says what is wrong in it.
+func Files(paths ...string) (*geodata.Table, error) {
+	l, err := newLoader()
+	if err != nil {
+		return nil, err
+	}
+	var wrong []error
+	for _, path := range paths {
+		if err := l.open(path); err != nil {
+			wrong = append(wrong, about(path, err))
+		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, err
+	}
+	if err := l.addOperators(); err != nil {
+		return nil, err
+	}
+	if err := l.addBase(); err != nil {
+		return nil, err
+	}
+	origins, err := l.read()
+	if err != nil {
+		return nil, err
+	}
+	return l.builder.Build(geodata.JoinOrigins(origins...))
+}
+
+// loader adds layers in the order in which they count, and reads the large files into theirs at the end, several at
+// once.
+type loader struct {
+	builder   geodata.Builder
+	databases *mmdb.Reader
+	xdb       xdb.Reader
+	operators []words
+	based     bool // some file is a database
+	reads     []func() (geodata.Origin, error)
+}
+
+// words are what an operator says, and where.
+type words struct {
+	path string
+	file *operator.File
+}
+
+func newLoader() (*loader, error) {
+	databases, err := mmdb.NewReader()
+	if err != nil {
+		return nil, err
+	}
+	isps, err := lines.DefaultISPs()
+	if err != nil {
+		return nil, err
+	}
+	return &loader{databases: databases, xdb: xdb.Reader{LineOf: isps.Line}}, nil
+}
+
+// about puts the file's name in front of an error.
+func about(path string, err error) error {
+	if opening := (*fs.PathError)(nil); errors.As(err, &opening) && opening.Path == path {
+		err = opening.Err // the path is in the message already
+	}
+	return fmt.Errorf("load %q: %w", path, err)
+}
+
+// open adds the layer of a file, and takes note of what reads the file into it.
+func (l *loader) open(path string) error {
+	begin, err := beginOf(path)
+	if err != nil {
+		return err
+	}
+	switch kindOf(path, begin) {
+	case geofeedFile:
+		return l.openFeed(path)
+	case operatorFile:
+		return l.openOperator(path)
+	case tableFile:
+		l.based = true
+		return l.openTable(path)
+	case xdbFile:
+		l.openXDB(path)
+	default:
+		l.reads = append(l.reads, l.databases.Add(&l.builder, path))
+	}
+	l.based = true
+	return nil
+}
+
+// beginBytes is enough of a file to tell its kind.
+const beginBytes = 4096
+
+func beginOf(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	begin := make([]byte, beginBytes)
+	n, err := io.ReadFull(file, begin)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // a short file
+	}
+	return begin[:n], err
+}
+
+// kind is what a file is read as.
+type kind int
+
+const (
+	databaseFile kind = iota // a MaxMind DB, or an ASN list, as geodata/mmdb reads both
+	xdbFile
+	geofeedFile
+	tableFile
+	operatorFile
+)
+
+func kindOf(path string, begin []byte) kind {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".xdb":
+		return xdbFile
+	case ".tidegeo":
+		return tableFile
+	case ".yaml", ".yml":
+		return operatorFile
+	case ".csv":
+		if geofeed.Is(begin) {
+			return geofeedFile
+		}
+		return databaseFile
+	}
+	if bytes.HasPrefix(begin, []byte("tidegeo")) {
+		return tableFile
+	}
+	return databaseFile // the mark of a MaxMind DB is at its end
+}
+
+func (l *loader) openXDB(path string) {
+	layer := l.builder.Stream(filepath.Base(path))
+	l.reads = append(l.reads, func() (geodata.Origin, error) {
+		origin := geodata.Origin{Source: filepath.Base(path)}
+		file, err := os.Open(path)
+		if err != nil {
+			return origin, about(path, err)
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err == nil {
+			origin.Date, err = l.xdb.Read(file, info.Size(), layer)
+		}
+		if err != nil {
+			return origin, about(path, err)
+		}
+		return origin, nil
+	})
+}
+
+func (l *loader) openFeed(path string) error {
+	networks, err := readFeed(path)
+	if err != nil {
+		return err
+	}
+	l.note(geodata.Origin{Source: filepath.Base(path)})
+	return geofeed.AddTo(l.builder.Source(filepath.Base(path)), networks)
+}
+
+func readFeed(path string) ([]geofeed.Network, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return geofeed.Read(file)
+}
+
+func (l *loader) openTable(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	table, err := geodata.Decode(data)
+	if err != nil {
+		return err
+	}
+	l.note(table.Origin())
+	l.builder.Table(table)
+	return nil
+}
+
+func (l *loader) openOperator(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	file, err := operator.Parse(data)
+	if err != nil {
+		return err
+	}
+	l.note(geodata.Origin{Source: filepath.Base(path)})
+	l.operators = append(l.operators, words{path, file})
+	return nil
+}
+
+// note keeps the origin of what is read already in the order of the files.
+func (l *loader) note(origin geodata.Origin) {
+	l.reads = append(l.reads, func() (geodata.Origin, error) { return origin, nil })
+}
+
+// addOperators adds what operators say: the last override that a builder gets is on top, and the first list of resolvers.
+func (l *loader) addOperators() error {
+	for _, w := range slices.Backward(l.operators) {
+		if err := w.file.AddOverrides(&l.builder, filepath.Base(w.path)); err != nil {
+			return about(w.path, err)
+		}
+	}
+	for _, w := range l.operators {
+		if err := l.addResolvers(w); err != nil {
+			return about(w.path, err)
+		}
+	}
+	return nil
+}
+
+// addResolvers adds the known resolvers of a file, and those of the feeds that it names, beside it.
+func (l *loader) addResolvers(w words) error {
+	if err := w.file.AddResolvers(&l.builder, filepath.Base(w.path)); err != nil {
+		return err
+	}
+	for _, feed := range w.file.ResolverFeeds {
+		path := feed
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(w.path), path)
+		}
+		networks, err := readFeed(path)
+		if err == nil {
+			err = geofeed.AddResolversTo(l.builder.Resolvers(filepath.Base(path)), networks)
+		}
+		if err != nil {
+			return fmt.Errorf("resolver feed: %w", about(path, err))
+		}
+	}
+	return nil
+}
+
+// addBase puts the embedded table below operators' words that stand alone.
+func (l *loader) addBase() error {
+	if l.based {
+		return nil
+	}
+	table, err := embedded.Open()
+	if err != nil {
+		return err
+	}
+	l.note(table.Origin())
+	l.builder.Table(table)
+	return nil
+}
+
+// read reads the large files, and says where the data is from in the order of the files.
+func (l *loader) read() ([]geodata.Origin, error) {
+	var group errgroup.Group
+	origins := make([]geodata.Origin, len(l.reads))
+	for i, read := range l.reads {
+		group.Go(func() (err error) {
+			origins[i], err = read()
+			return err
+		})
+	}
+	err := group.Wait()
+	return origins, err
+}
