@@ -71,6 +71,9 @@ func printTrace(w io.Writer, t steer.Trace) error {
 		fmt.Fprintf(w, "  %s\n", step)
 	}
 	fmt.Fprintf(w, "\n%s: %s because it is %s\n", t.Outcome, t.Site, t.Reason)
+	if t.Match != nil {
+		fmt.Fprintf(w, "level     %s\n", t.Match)
+	}
 	_, err := fmt.Fprintf(w, "answer    %v, TTL %ds, the same for all of %s\n", t.Addresses, t.TTLSeconds, t.Scope)
 	return err
 }

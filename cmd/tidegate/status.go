@@ -94,6 +94,9 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 	if s.LastRefused != "" {
 		fmt.Fprintf(w, "last        %s\n", s.LastRefused)
 	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "warning     %s\n", warning)
+	}
 }
 
 func fromDisk(s node.Status) string {

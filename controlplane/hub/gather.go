@@ -69,6 +69,9 @@ func (l *Loop) gather(ctx context.Context) (Inputs, error) {
 		return Inputs{}, err
 	}
 	in.Reports, in.Servers = l.heard.all()
+	if slices.ContainsFunc(in.Sites, declaresLine) {
+		in.Geo = l.geo()
+	}
 	if err := l.readState(ctx); err != nil {
 		return Inputs{}, err
 	}

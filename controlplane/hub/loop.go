@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/gslb"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -66,7 +68,9 @@ type Config struct {
 	Namespace string
 	// MapFile keeps a copy of the published map, so that a restarted hub knows what it takes away.
 	MapFile string
-	Logger  *slog.Logger
+	// Geo opens the table that lines of Sites are held against, once a Site declares one; nil opens the embedded one.
+	Geo    func() (*geodata.Table, error)
+	Logger *slog.Logger
 }
 
 // Loop observes, plans and applies. Run it once.
@@ -76,6 +80,7 @@ type Loop struct {
 	since time.Time
 	wake  chan struct{}
 	heard *heard
+	geo   func() *geodata.Table // opened by the first call, nil if it cannot be
 
 	// All below belongs to the goroutine of Run, except forget and what status guards.
 	written written
@@ -105,7 +110,21 @@ func New(cfg Config) *Loop {
 	}
 	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), written: written{}, late: lateness{}, failed: map[string]string{}}
 	l.heard = newHeard(l.log, l.Poke)
+	l.geo = sync.OnceValue(l.openGeo)
 	return l
+}
+
+func (l *Loop) openGeo() *geodata.Table {
+	open := l.cfg.Geo
+	if open == nil {
+		open = embedded.Open
+	}
+	table, err := open()
+	if err != nil {
+		l.log.Warn("lines that Sites declare are not held against geo data", "error", err)
+		return nil
+	}
+	return table
 }
 
 // Poke asks for a pass soon. It never blocks.

@@ -12,6 +12,7 @@ import (
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/controlplane/work"
+	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
@@ -45,6 +46,9 @@ type Inputs struct {
 	Servers map[string]ServerObservation
 	// Verified holds the domains outside our zones whose CNAME was seen to lead here.
 	Verified map[gslb.Name]bool
+
+	// Geo is the table that lines of Sites are held against; nil while no Site declares one.
+	Geo *geodata.Table
 
 	// Current is the map that Head names; nil and zero while nothing is published.
 	Current *plan.Map

@@ -11,6 +11,7 @@ import (
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/controlplane/export"
+	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
@@ -34,6 +35,7 @@ type site struct {
 // siteTable holds the sites in the order of their names.
 type siteTable struct {
 	now    time.Time
+	geo    *geodata.Table
 	list   []*site
 	byID   map[gslb.SiteID]*site
 	events []Event
@@ -43,7 +45,7 @@ type siteTable struct {
 }
 
 func newSiteTable(in Inputs) *siteTable {
-	t := &siteTable{now: in.Now, byID: map[gslb.SiteID]*site{}}
+	t := &siteTable{now: in.Now, geo: in.Geo, byID: map[gslb.SiteID]*site{}}
 	enrolled, silent := 0, 0
 	for _, object := range byName(in.Sites) {
 		s := newSite(in, object)
@@ -111,9 +113,9 @@ func lines(s *v1alpha1.Site) []gslb.Line {
 }
 
 // addressLine is the line of the site's addresses: the one that it declares, or NoLine for a look-up.
-func (s *site) addressLine() gslb.Line {
-	if len(s.object.Spec.Lines) == 1 {
-		return gslb.Line(s.object.Spec.Lines[0])
+func addressLine(s *v1alpha1.Site) gslb.Line {
+	if len(s.Spec.Lines) == 1 {
+		return gslb.Line(s.Spec.Lines[0])
 	}
 	return gslb.NoLine
 }
@@ -153,8 +155,7 @@ func (t *siteTable) writes(work map[gslb.SiteID]WorkWrite) []*v1alpha1.Site {
 	for _, s := range t.list {
 		wanted := s.object.DeepCopy()
 		var changed []metav1.Condition
-		wanted.Status.Conditions, changed = export.Transition(s.object.Status.Conditions, []metav1.Condition{s.reporting()},
-			s.object.Generation, t.now)
+		wanted.Status.Conditions, changed = export.Transition(s.object.Status.Conditions, t.conditions(s), s.object.Generation, t.now)
 		if s.report != nil {
 			wanted.Status.LastReport = s.lastReport(len(changed) > 0)
 		}
@@ -166,6 +167,14 @@ func (t *siteTable) writes(work map[gslb.SiteID]WorkWrite) []*v1alpha1.Site {
 		if !equality.Semantic.DeepEqual(wanted.Status, s.object.Status) {
 			list = append(list, wanted)
 		}
+	}
+	return list
+}
+
+func (t *siteTable) conditions(s *site) []metav1.Condition {
+	list := []metav1.Condition{s.reporting()}
+	if line := s.lineConfirmed(t.geo); line != nil {
+		list = append(list, *line)
 	}
 	return list
 }

@@ -298,7 +298,11 @@ func describeMap(out hub.Outputs, line func(string, ...any)) {
 	for _, s := range out.Map.Services {
 		line("map %s %v ttl=%v %s asleep=%v", s.Name, s.Aliases, s.TTL, s.Steering.Method, s.Asleep)
 		for _, e := range s.Endpoints {
-			line("  %s %v/s drained=%v %v", e.Site, e.Capacity, e.Drained, e.Addresses)
+			var addresses []string
+			for _, a := range e.Addresses {
+				addresses = append(addresses, fmt.Sprintf("{%s %s}", a.Addr, a.Line))
+			}
+			line("  %s %v/s drained=%v %v", e.Site, e.Capacity, e.Drained, addresses)
 		}
 	}
 	for _, r := range out.State.Reasons {

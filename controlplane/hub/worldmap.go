@@ -129,7 +129,7 @@ func (t *exportTable) endpoint(at v1alpha1.ExportSite) plan.Endpoint {
 	endpoint := plan.Endpoint{Site: s.id, Capacity: export.Rate(at.Capacity), Drained: s.object.Spec.Drained}
 	for _, text := range at.Addresses {
 		if addr, err := netip.ParseAddr(text); err == nil && len(endpoint.Addresses) < plan.MaxAddresses {
-			endpoint.Addresses = append(endpoint.Addresses, plan.Address{Addr: addr, Line: s.addressLine()})
+			endpoint.Addresses = append(endpoint.Addresses, plan.Address{Addr: addr, Line: addressLine(s.object)})
 		}
 	}
 	return endpoint

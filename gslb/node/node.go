@@ -185,6 +185,7 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 	l.forget(targets)
 	l.node.prober.SetTargets(ctx, targets, func(t world.Target) bool { _, down := l.down[t]; return down })
 	l.node.status.served(p.Proposal, time.Now())
+	l.node.warn(warningsOf(p))
 	l.keep(p.Proposal)
 	l.swapIfDue(time.Now())
 	return nil

@@ -39,6 +39,8 @@ type Status struct {
 	// Refused counts the proposals that the guards refused, by reason.
 	Refused     map[string]uint64 `json:"refused,omitempty"`
 	LastRefused string            `json:"lastRefused,omitempty"`
+	// Warnings are what is served and may be a mistake: lines that a world file declares against the geo data.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // StatusNames bounds how many names a status lists.
@@ -61,6 +63,7 @@ type status struct {
 	refused     map[string]uint64
 	lastRefused string
 	busTrouble  string
+	warnings    []string
 }
 
 func newStatus() status {
@@ -147,7 +150,7 @@ func (n *Node) Status() Status {
 	out := Status{
 		Daemon: "nameserver", Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
 		GeoTrouble: n.config.GeoTrouble, BusTrouble: s.busTrouble, ServedSince: s.servedSince, FromDisk: s.fromDisk,
-		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused,
+		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused, Warnings: slices.Clone(s.warnings),
 	}
 	if snapshot.Plan != nil {
 		out.MapDigest = snapshot.Plan.Digest

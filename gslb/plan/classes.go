@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"tidegate.dev/tidegate/geodata"
-	"tidegate.dev/tidegate/gslb"
 )
 
 // MaxCandidates bounds a class's list: longer lists would split the address space, and so the ECS scopes, for sites
@@ -20,8 +19,8 @@ type Class struct {
 	// Candidates are the sites by tier, then by name, at most MaxCandidates. None: the place of these clients is
 	// unknown, or the steering method does not ask for it; all sites are then alike.
 	Candidates []Candidate
-	// Line is the clients' ISP line if some address of these sites tells it apart, else NoLine.
-	Line gslb.Line
+	// Tags are those tags of the sites' addresses that match the clients, in the order of the policy's precedence.
+	Tags []TagID
 }
 
 // Candidate is a site that a class may get.
@@ -35,21 +34,33 @@ type Candidate struct {
 // Classes maps every client network to its class, for one steering method and one set of sites. The table of places is
 // shared; a set of sites adds one number for each place and a few bits for each network.
 type Classes struct {
-	groups *geodata.Groups
-	list   []packedClass // by geodata.Group
-	lists  []Candidate   // the candidates of all classes, one list after the other
-	lines  []gslb.Line   // NoLine, then those that tell clients apart
+	// Tags are what tells clients apart beside their place; nil if nothing does.
+	Tags *TagSet
+
+	groups  *geodata.Groups
+	list    []packedClass // by geodata.Group
+	lists   []Candidate   // the candidates of all classes, one list after the other
+	matches []TagID       // what classes match: how many tags, then the tags, one list after the other; the first is empty
 }
 
 // packedClass points into the lists: there may be tens of thousands of classes, and thousands of services.
 type packedClass struct {
-	first uint32
-	count uint8
-	line  uint16
+	first uint32 // of its candidates
+	rest  uint32 // where its tags begin in matches, and in the last bits how many candidates it has
 }
 
+// countBits hold any number up to MaxCandidates.
+const countBits = 4
+
+func pack(list listRef, matches uint32) packedClass {
+	return packedClass{first: list.first, rest: matches<<countBits | uint32(list.count)}
+}
+
+func (p packedClass) count() uint32   { return p.rest & (1<<countBits - 1) }
+func (p packedClass) matches() uint32 { return p.rest >> countBits }
+
 // Lookup returns the class of a unit and the prefix length of the widest network around it that is all of that class.
-// The class' candidates must not be changed.
+// The class' lists must not be changed.
 func (c *Classes) Lookup(unit netip.Prefix) (class Class, scopeBits int) {
 	group, bits := c.groups.Find(unit.Addr())
 	return c.at(group), bits
@@ -57,8 +68,9 @@ func (c *Classes) Lookup(unit netip.Prefix) (class Class, scopeBits int) {
 
 func (c *Classes) at(group geodata.Group) Class {
 	packed := c.list[group]
-	end := packed.first + uint32(packed.count)
-	return Class{Candidates: c.lists[packed.first:end:end], Line: c.lines[packed.line]}
+	end := packed.first + packed.count()
+	tags := c.matches[packed.matches():]
+	return Class{Candidates: c.lists[packed.first:end:end], Tags: tags[1 : 1+tags[0] : 1+tags[0]]}
 }
 
 // Len is the number of classes.
@@ -67,5 +79,5 @@ func (c *Classes) Len() int { return len(c.list) }
 // classKey says which classes a set of endpoints needs: equal keys share one table.
 type classKey struct {
 	sites string // proximity: the sites in order of their names, with their locations; else empty
-	lines string // lines that some address tells apart
+	tags  string // what tells clients apart beside their place
 }

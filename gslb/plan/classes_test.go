@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -21,14 +22,10 @@ type dumbRange struct {
 }
 
 // dumbClasses walks the table and writes down what each range gets.
-func dumbClasses(table *geodata.Table, sites []*Site, lines []gslb.Line) (v4, v6 []dumbRange) {
+func dumbClasses(table *geodata.Table, sites []*Site, tags []Tag, order []Level) (v4, v6 []dumbRange) {
 	text := func(id geodata.PlaceID) string {
 		place := table.Place(id)
-		line := gslb.NoLine
-		if slices.Contains(lines, place.Line) {
-			line = place.Line
-		}
-		return dumbNearest(place, sites) + "line=" + string(line)
+		return dumbNearest(place, sites) + dumbTags(tags, order, place)
 	}
 	for first, id := range table.V4() {
 		v4 = append(v4, dumbRange{uint64(first) >> 8, text(id)})
@@ -107,11 +104,15 @@ func unitNumber(addr netip.Addr) (n uint64) {
 	return n
 }
 
-func textOf(c Class, sites []*Site) (text string) {
+func textOf(c Class, tags *TagSet, sites []*Site) (text string) {
 	for _, candidate := range c.Candidates {
 		text += fmt.Sprintf("%d of %s ", candidate.Tier, sites[candidate.Site].ID)
 	}
-	return text + "line=" + string(c.Line)
+	matches := ""
+	for _, id := range c.Tags {
+		matches += fmt.Sprintf("[%s %s]", tags.Tag(id).Line, tags.Tag(id).Region)
+	}
+	return text + withoutEverybody(matches)
 }
 
 func TestClassesLookup(t *testing.T) {
@@ -126,10 +127,10 @@ func TestClassesLookup(t *testing.T) {
 		}
 		table := tableOf(t, networks)
 		sites := randomSites(rng)
-		lines := []gslb.Line{"mobile", "telecom"}[:rng.IntN(3)]
+		tags, precedence := randomTags(rng), randomPrecedence(rng)
 		c := &Compiled{Geo: NewGeo(table), classes: map[classKey]*Classes{}}
-		classes := c.classesFor(sites, lines, nil)
-		v4, v6 := dumbClasses(table, sites, lines)
+		classes := c.classesFor(sites, NewTagSet(tags, precedence), nil)
+		v4, v6 := dumbClasses(table, sites, tags, append(slices.Clone(precedence.Order()), AtDefault))
 		for range 50 {
 			unit := gslb.Unit(randomClient(rng, edges))
 			ranges, bits := v6, gslb.MaxBits6
@@ -141,7 +142,7 @@ func TestClassesLookup(t *testing.T) {
 			if !dumbUniform(v4, 0, 1<<24-1, wantClass) {
 				wantScope = withoutCarriers(unit, wantScope)
 			}
-			if got := textOf(class, sites); got != wantClass || scope != wantScope {
+			if got := textOf(class, classes.Tags, sites); got != wantClass || scope != wantScope {
 				rt.Fatalf("%s: %q scope %d, want %q scope %d", unit, got, scope, wantClass, wantScope)
 			}
 		}
@@ -162,6 +163,10 @@ func randomNetwork(rng *rand.Rand) netip.Prefix {
 
 func randomPlace(rng *rand.Rand) geodata.Place {
 	p := geodata.Place{Line: []gslb.Line{"", "telecom", "unicom", "mobile"}[rng.IntN(4)]}
+	p.Region = []string{"", "CN-GD", "CN-GX", "CN-BJ", "DE-BY"}[rng.IntN(5)]
+	if p.Country = ""; rng.IntN(4) > 0 {
+		p.Country = cmp.Or(p.Region, "CN-")[:2]
+	}
 	if rng.IntN(4) > 0 {
 		p.HasLocation, p.Location = true, randomLocation(rng)
 	}
@@ -207,14 +212,17 @@ func TestClassesAreReused(t *testing.T) {
 		geo    *Geo
 		reused bool
 	}{
-		"nothing changed": {func(*Map) {}, geo, true},
-		"capacity":        {func(m *Map) { m.Services[0].Endpoints[0].Capacity++ }, geo, true},
-		"another service": {func(m *Map) { m.Services = append(m.Services, many(1, 2).Services...) }, geo, true},
-		"address":         {func(m *Map) { m.Services[0].Endpoints[0].Addresses[0].Addr = netip.MustParseAddr("192.0.2.99") }, geo, true},
-		"site moved":      {func(m *Map) { m.Sites[0].Location.LatMicro++ }, geo, false},
-		"line":            {func(m *Map) { m.Services[0].Endpoints[1].Addresses[0].Line = "unicom" }, geo, false},
-		"method":          {func(m *Map) { m.Services[0].Steering.Method = Weighted }, geo, false},
-		"geo table":       {func(*Map) {}, NewGeo(geo.Table), false},
+		"nothing changed":                      {func(*Map) {}, geo, true},
+		"capacity":                             {func(m *Map) { m.Services[0].Endpoints[0].Capacity++ }, geo, true},
+		"another service":                      {func(m *Map) { m.Services = append(m.Services, many(1, 2).Services...) }, geo, true},
+		"address":                              {func(m *Map) { m.Services[0].Endpoints[0].Addresses[0].Addr = netip.MustParseAddr("192.0.2.99") }, geo, true},
+		"site moved":                           {func(m *Map) { m.Sites[0].Location.LatMicro++ }, geo, false},
+		"line":                                 {func(m *Map) { m.Services[0].Endpoints[1].Addresses[0].Line = "unicom" }, geo, false},
+		"region":                               {func(m *Map) { m.Services[0].Endpoints[1].Addresses[0].Region = "CN-GD" }, geo, false},
+		"a precedence that orders lines alike": {func(m *Map) { m.Services[0].Steering.Precedence.Preset = "dnspod" }, geo, true},
+		"a precedence without lines":           {func(m *Map) { m.Services[0].Steering.Precedence.Levels = []Level{AtRegion} }, geo, false},
+		"method":                               {func(m *Map) { m.Services[0].Steering.Method = Weighted }, geo, false},
+		"geo table":                            {func(*Map) {}, NewGeo(geo.Table), false},
 	} {
 		m := world()
 		c.change(m)

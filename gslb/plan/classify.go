@@ -13,7 +13,7 @@ import (
 type classCompiler struct {
 	geo      *Geo
 	sites    []gslb.Direction // none where the method does not ask for distance
-	lines    []gslb.Line      // that tell clients apart, sorted
+	tags     *TagSet          // that tell clients apart
 	rounding Rounding
 
 	out   *Classes
@@ -37,7 +37,7 @@ type distant struct {
 }
 
 func (c *classCompiler) compile() *Classes {
-	c.out = &Classes{lines: append([]gslb.Line{gslb.NoLine}, c.lines...)}
+	c.out = &Classes{Tags: c.tags}
 	c.known = map[string]listRef{}
 	lists := make([]listRef, len(c.geo.locations))
 	if len(c.sites) > 0 {
@@ -45,19 +45,20 @@ func (c *classCompiler) compile() *Classes {
 			lists[i] = c.intern(c.nearest(from))
 		}
 	}
-	c.out.groups = c.geo.Table.Group(c.groups(lists))
-	c.out.lists, c.out.list = slices.Clip(c.out.lists), slices.Clip(c.out.list)
+	c.out.groups = c.geo.Table.Group(c.groups(lists, c.matches()))
+	c.out.lists, c.out.list, c.out.matches = slices.Clip(c.out.lists), slices.Clip(c.out.list), slices.Clip(c.out.matches)
 	return c.out
 }
 
 // groups gives every place the number of its class, which is made where it is the first of its kind.
-func (c *classCompiler) groups(lists []listRef) []geodata.Group {
+func (c *classCompiler) groups(lists []listRef, matches func(place int) uint32) []geodata.Group {
 	of, made := make([]geodata.Group, c.geo.Table.Places()), map[packedClass]geodata.Group{}
 	for i := range of {
-		class := packedClass{line: c.line(c.geo.Table.Place(geodata.PlaceID(i)).Line)}
+		var list listRef
 		if at := c.geo.locationOf[i]; at >= 0 {
-			class.first, class.count = lists[at].first, lists[at].count
+			list = lists[at]
 		}
+		class := pack(list, matches(i))
 		group, ok := made[class]
 		if !ok {
 			group = geodata.Group(len(c.out.list))
@@ -68,8 +69,30 @@ func (c *classCompiler) groups(lists []listRef) []geodata.Group {
 	return of
 }
 
-// line is an index into Classes.lines.
-func (c *classCompiler) line(line gslb.Line) uint16 { return uint16(slices.Index(c.lines, line) + 1) }
+// matches returns what says where in Classes.matches the tags of a place begin. It stores each list once.
+func (c *classCompiler) matches() func(place int) uint32 {
+	c.out.matches = []TagID{0}
+	if c.tags == nil {
+		return func(int) uint32 { return 0 }
+	}
+	audiences := c.geo.audiences()
+	begins, known := make([]uint32, len(audiences.list)), map[string]uint32{"": 0}
+	var list []TagID
+	for i, a := range audiences.list {
+		list, c.key = c.tags.match(list[:0], a), c.key[:0]
+		for _, id := range list {
+			c.key = append(c.key, byte(id), byte(id>>8))
+		}
+		begin, ok := known[string(c.key)]
+		if !ok {
+			begin = uint32(len(c.out.matches))
+			known[string(c.key)] = begin
+			c.out.matches = append(append(c.out.matches, TagID(len(list))), list...)
+		}
+		begins[i] = begin
+	}
+	return func(place int) uint32 { return begins[audiences.of[place]] }
+}
 
 // intern stores each list once. The distances are not part of it.
 func (c *classCompiler) intern(sorted []distant) listRef {

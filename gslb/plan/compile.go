@@ -48,7 +48,7 @@ type CompiledService struct {
 	ByFamily [Families]*Choice
 }
 
-// CompiledEndpoint is an endpoint with the lines of its addresses resolved.
+// CompiledEndpoint is an endpoint with the lines of its addresses looked up.
 type CompiledEndpoint struct {
 	Site gslb.SiteID
 	// Seed distinguishes the endpoint in weighted choices; it depends on names only, so it survives every change.
@@ -132,7 +132,7 @@ func (c *Compiled) service(s *Service, sites map[gslb.SiteID]*Site, previous *Co
 		}
 	}
 	for family := range Families {
-		out.ByFamily[family] = c.choice(out.Endpoints, family, s.Steering.Method, sites, previous)
+		out.ByFamily[family] = c.choice(out.Endpoints, family, s.Steering, sites, previous)
 	}
 	return out
 }
@@ -145,31 +145,30 @@ func seed(name gslb.Name, site gslb.SiteID) uint64 {
 	return h.Sum64()
 }
 
-// resolveLines looks an undeclared line up from the address.
+// resolveLines looks the line of an address up that declares neither line nor region.
 func (c *Compiled) resolveLines(addresses []Address) []Address {
 	out := slices.Clone(addresses)
 	for i, a := range out {
-		switch a.Line {
-		case gslb.NoLine:
-			place, _ := c.Geo.Table.Lookup(a.Addr)
-			out[i].Line = c.Geo.Table.Place(place).Line
-		case gslb.DefaultLine:
+		switch {
+		case a.Line == gslb.DefaultLine:
 			out[i].Line = gslb.NoLine
+		case a.Line == gslb.NoLine && a.Region == NoRegion:
+			out[i].Line = LineOf(c.Geo.Table, a.Addr)
 		}
 	}
 	return out
 }
 
 // choice collects what one family's questions choose from, or nil if no endpoint has the family.
-func (c *Compiled) choice(endpoints []CompiledEndpoint, family Family, method Method, sites map[gslb.SiteID]*Site, previous *Compiled) *Choice {
+func (c *Compiled) choice(endpoints []CompiledEndpoint, family Family, steering Steering, sites map[gslb.SiteID]*Site, previous *Compiled) *Choice {
 	choice := &Choice{}
-	var lines []gslb.Line
+	var tags []Tag
 	for i, e := range endpoints {
 		has := false
 		for _, a := range e.Addresses {
 			if FamilyOf(a.Addr) == family {
 				has = true
-				lines = append(lines, a.Line)
+				tags = append(tags, a.Tag())
 			}
 		}
 		if has {
@@ -181,12 +180,12 @@ func (c *Compiled) choice(endpoints []CompiledEndpoint, family Family, method Me
 	}
 	choice.BySite = bySiteName(choice.Endpoints, endpoints)
 	var near []*Site
-	if method == Proximity {
+	if steering.Method == Proximity {
 		for _, i := range choice.BySite {
 			near = append(near, sites[endpoints[i].Site])
 		}
 	}
-	choice.Classes = c.classesFor(near, telling(lines), previous)
+	choice.Classes = c.classesFor(near, NewTagSet(tags, steering.Precedence), previous)
 	return choice
 }
 
@@ -198,19 +197,9 @@ func bySiteName(indices []int32, endpoints []CompiledEndpoint) []int32 {
 	return sorted
 }
 
-// telling returns the lines that tell clients apart: none if all addresses are of one line.
-func telling(lines []gslb.Line) []gslb.Line {
-	slices.Sort(lines)
-	lines = slices.Compact(lines)
-	if len(lines) < 2 {
-		return nil
-	}
-	return slices.DeleteFunc(lines, func(l gslb.Line) bool { return l == gslb.NoLine })
-}
-
 // classesFor returns the classes of a set of sites, from this compilation, from the previous one, or freshly compiled.
-func (c *Compiled) classesFor(sites []*Site, lines []gslb.Line, previous *Compiled) *Classes {
-	key := keyOf(sites, lines)
+func (c *Compiled) classesFor(sites []*Site, tags *TagSet, previous *Compiled) *Classes {
+	key := keyOf(sites, tags)
 	if known := c.classes[key]; known != nil {
 		return known
 	}
@@ -222,11 +211,11 @@ func (c *Compiled) classesFor(sites []*Site, lines []gslb.Line, previous *Compil
 	for _, s := range sites {
 		locations = append(locations, s.Location)
 	}
-	c.classes[key] = c.Geo.Classes(locations, lines, DefaultRounding)
+	c.classes[key] = c.Geo.Classes(locations, tags, DefaultRounding)
 	return c.classes[key]
 }
 
-func keyOf(sites []*Site, lines []gslb.Line) classKey {
+func keyOf(sites []*Site, tags *TagSet) classKey {
 	var key []byte
 	for _, s := range sites {
 		key = append(append(key, s.ID...), 0)
@@ -234,9 +223,5 @@ func keyOf(sites []*Site, lines []gslb.Line) classKey {
 			key = append(key, byte(s.Location.LatMicro>>shift), byte(s.Location.LonMicro>>shift))
 		}
 	}
-	names := make([]string, len(lines))
-	for i, l := range lines {
-		names[i] = string(l)
-	}
-	return classKey{sites: string(key), lines: strings.Join(names, "\x00")}
+	return classKey{sites: string(key), tags: tags.key()}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEncodeDecode(t *testing.T) {
-	for _, m := range []*Map{world(), many(30, 4)} {
+	for _, m := range []*Map{world(), many(30, 4), regional()} {
 		m.Canonical()
 		data := mustEncode(t, m)
 		back, err := Decode(data)
@@ -23,6 +23,18 @@ func TestEncodeDecode(t *testing.T) {
 			t.Errorf("the digest of what was decoded differs")
 		}
 	}
+}
+
+// regional is a world with addresses for regions, and both kinds of precedence.
+func regional() *Map {
+	m := many(2, 2)
+	m.Services[0].Steering.Precedence = Precedence{Preset: "dnspod"}
+	m.Services[1].Steering.Precedence = Precedence{Levels: []Level{AtRegion, AtLine}}
+	for i, region := range []Region{"CN-GD", "CN-south", "CN", NoRegion} {
+		a := &m.Services[i/2].Endpoints[i%2].Addresses[0]
+		a.Line, a.Region = "telecom", region
+	}
+	return m
 }
 
 // Equal worlds have one digest, in whatever order they were put together.
@@ -73,7 +85,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, m := range []*Map{world(), many(3, 2), {}} {
+	for _, m := range []*Map{world(), many(3, 2), regional(), {}} {
 		data, err := m.Encode()
 		if err != nil {
 			f.Fatal(err)

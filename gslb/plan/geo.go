@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"sync"
+
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 )
@@ -11,11 +13,13 @@ type Geo struct {
 	Table      *geodata.Table
 	locations  []gslb.Direction
 	locationOf []int32 // by PlaceID: an index into locations, -1 without a location
+	audiences  func() *audiences
 }
 
 // NewGeo prepares a table.
 func NewGeo(table *geodata.Table) *Geo {
 	g := &Geo{Table: table, locationOf: make([]int32, table.Places())}
+	g.audiences = sync.OnceValue(func() *audiences { return audiencesOf(table) })
 	known := map[gslb.Location]int32{}
 	for i := range g.locationOf {
 		g.locationOf[i] = -1
@@ -44,10 +48,10 @@ type Rounding struct {
 // DefaultRounding is that of every service.
 var DefaultRounding = Rounding{Candidates: MaxCandidates, NearEqualKm: NearEqualKm}
 
-// Classes compiles the classes of sites at locations, by the lines that tell clients apart, sorted. Without locations
-// distance plays no part.
-func (g *Geo) Classes(locations []gslb.Location, lines []gslb.Line, rounding Rounding) *Classes {
-	compiler := classCompiler{geo: g, lines: lines, rounding: rounding}
+// Classes compiles the classes of sites at locations, by the tags that tell clients apart. Without locations distance
+// plays no part.
+func (g *Geo) Classes(locations []gslb.Location, tags *TagSet, rounding Rounding) *Classes {
+	compiler := classCompiler{geo: g, tags: tags, rounding: rounding}
 	for _, l := range locations {
 		compiler.sites = append(compiler.sites, l.Direction())
 	}

@@ -58,6 +58,8 @@ type Steering struct {
 	Watermarks Watermarks `json:"watermarks,omitzero"`
 	// OnAllUnhealthy says what to answer when no endpoint is left.
 	OnAllUnhealthy OnAllUnhealthy `json:"onAllUnhealthy"`
+	// Precedence orders the levels at which the chosen site's addresses are looked for.
+	Precedence Precedence `json:"precedence,omitzero"`
 }
 
 // Method is a steering method.
@@ -118,6 +120,9 @@ type Endpoint struct {
 // Address is one address of an endpoint.
 type Address struct {
 	Addr netip.Addr `json:"address"`
-	// Line is the ISP line that the address is reached best by; NoLine means: look it up from the address.
+	// Line is the ISP line that the address is reached best by; NoLine means: look it up from the address, unless it
+	// declares a region.
 	Line gslb.Line `json:"line,omitempty"`
+	// Region is where the clients are that the address is meant for; without a line it is meant for every line there.
+	Region Region `json:"region,omitempty"`
 }

@@ -166,6 +166,7 @@ func (v *validator) service(path string, s *Service) {
 		v.fail(path+".ttl", "%v, want whole seconds from %v to %v", s.TTL, MinTTL, MaxTTL)
 	}
 	v.steering(path+".steering", s.Steering)
+	v.precedence(path+".steering.precedence", s.Steering.Precedence)
 	if s.Health != nil {
 		v.health(path+".health", *s.Health)
 	}
@@ -271,6 +272,12 @@ func (v *validator) addresses(path string, addresses []Address) {
 		seen[a.Addr] = true
 		if a.Line != gslb.NoLine {
 			v.line(at+".line", a.Line)
+		}
+		if a.Region == NoRegion {
+			continue
+		}
+		if err := a.Region.check(); err != nil {
+			v.fail(at+".region", "%w", err)
 		}
 	}
 }

@@ -35,7 +35,9 @@ type Decision struct {
 	Endpoint int
 	// Addresses belong to the snapshot and must not be changed.
 	Addresses []netip.Addr
-	TTL       time.Duration
+	// Tag is by whom the addresses were picked among the endpoint's; plan.NoTag says that they are all there are.
+	Tag plan.TagID
+	TTL time.Duration
 	// ScopeBits is the prefix length around the client's address in which every client gets this decision.
 	ScopeBits int
 	Reason    Reason
@@ -88,7 +90,7 @@ func decide(snapshot *world.Snapshot, q Query, trace *Trace) Decision {
 		unit:     q.Client.Unit(),
 		trace:    trace,
 	}
-	out := Decision{Endpoint: -1, TTL: compiled.Spec.TTL, Reason: NoEndpoint}
+	out := Decision{Endpoint: -1, Tag: plan.NoTag, TTL: compiled.Spec.TTL, Reason: NoEndpoint}
 	if d.choice == nil {
 		out.Outcome = NoFamily
 		return out
@@ -131,7 +133,8 @@ func (d *decider) answer(out Decision) Decision {
 	}
 	out.Endpoint = endpoint
 	chosen := &d.live.Endpoints[endpoint]
-	out.Addresses = chosen.Addresses(d.family, d.class.Line, !chosen.Has(d.family))
+	out.Addresses, out.Tag = chosen.Addresses(d.family, d.class.Tags, !chosen.Has(d.family))
+	d.trace.picked(d, out)
 	return out
 }
 

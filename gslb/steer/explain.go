@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/regions"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/world"
@@ -33,6 +34,8 @@ type Trace struct {
 	TTLSeconds int          `json:"ttlSeconds"`
 	Scope      netip.Prefix `json:"scope"`
 	Reason     string       `json:"reason"`
+	// Match is nil where no address of the service tells clients apart by line or region.
+	Match *TraceMatch `json:"match,omitempty"`
 }
 
 // TracePlace is what the geo table says of the client.
@@ -41,12 +44,11 @@ type TracePlace struct {
 	Location gslb.Location `json:"location"`
 	Country  string        `json:"country,omitempty"`
 	Region   string        `json:"region,omitempty"`
+	Area     string        `json:"area,omitempty"`
 	Line     gslb.Line     `json:"line,omitempty"`
 	// From names the source of each field that is known.
-	From TraceFrom `json:"from"`
-	// LineUsed is the line that addresses were picked by: none if no address tells it apart.
-	LineUsed gslb.Line    `json:"lineUsed,omitempty"`
-	Prefix   netip.Prefix `json:"prefix"`
+	From   TraceFrom    `json:"from"`
+	Prefix netip.Prefix `json:"prefix"`
 }
 
 // TraceFrom names the database, list or override that gave each field of a place.
@@ -87,7 +89,8 @@ func placeOf(table *geodata.Table, unit netip.Prefix) TracePlace {
 	id, prefix := table.Lookup(unit.Addr())
 	place, from := table.Place(id), table.From(id)
 	return TracePlace{
-		Known: place.HasLocation, Location: place.Location, Country: place.Country, Region: place.Region, Line: place.Line,
+		Known: place.HasLocation, Location: place.Location,
+		Country: place.Country, Region: place.Region, Area: regions.Area(place.Region), Line: place.Line,
 		From: TraceFrom{
 			Location: table.Source(from.Location), Country: table.Source(from.Country),
 			Region: table.Source(from.Region), Line: table.Source(from.Line),
@@ -101,7 +104,6 @@ func (t *Trace) begin(d *decider) {
 	if t == nil {
 		return
 	}
-	t.Place.LineUsed = d.class.Line
 	for tier, e := range d.choice.Endpoints {
 		row := d.row(int(e))
 		if d.compiled.Spec.Steering.Method == plan.Failover {

@@ -86,29 +86,32 @@ func (b *Builder) build(index int) *Service {
 	service := &Service{Endpoints: make([]Endpoint, len(compiled.Endpoints))}
 	for i, e := range compiled.Endpoints {
 		spec := compiled.Spec.Endpoints[i]
-		service.Endpoints[i] = b.endpoint(compiled.Spec.Name, e.Addresses)
+		service.Endpoints[i] = b.endpoint(compiled, e.Addresses)
 		service.Endpoints[i].Capacity, service.Endpoints[i].Drained = spec.Capacity, spec.Drained
 	}
 	return service
 }
 
-func (b *Builder) endpoint(name gslb.Name, addresses []plan.Address) Endpoint {
+func (b *Builder) endpoint(s *plan.CompiledService, addresses []plan.Address) Endpoint {
 	var alive []plan.Address
 	for _, a := range addresses {
-		if !b.down[Target{name, a.Addr}] {
+		if !b.down[Target{s.Spec.Name, a.Addr}] {
 			alive = append(alive, a)
 		}
 	}
 	e := Endpoint{Up: len(alive) > 0}
-	for family := range plan.Families {
-		e.alive[family] = groupByLine(alive, family)
-		e.all[family] = groupByLine(addresses, family)
+	for family, choice := range s.ByFamily {
+		if choice == nil {
+			continue // no endpoint of the service has it
+		}
+		e.alive[family] = groupByTag(alive, plan.Family(family), choice.Classes.Tags)
+		e.all[family] = groupByTag(addresses, plan.Family(family), choice.Classes.Tags)
 	}
 	return e
 }
 
-// groupByLine makes one group per line and a last one with everything; nil if there is nothing.
-func groupByLine(addresses []plan.Address, family plan.Family) []group {
+// groupByTag makes one group per tag of the set and a last one with everything; nil if there is nothing.
+func groupByTag(addresses []plan.Address, family plan.Family, tags *plan.TagSet) []group {
 	var groups []group
 	var every []netip.Addr
 	for _, a := range addresses {
@@ -116,22 +119,24 @@ func groupByLine(addresses []plan.Address, family plan.Family) []group {
 			continue
 		}
 		every = append(every, a.Addr)
-		groups = addTo(groups, a)
+		if tag := tags.ID(a.Tag()); tag != plan.NoTag {
+			groups = addTo(groups, tag, a.Addr)
+		}
 	}
 	if every == nil {
 		return nil
 	}
-	return append(groups, group{addrs: every})
+	return append(groups, group{tag: plan.NoTag, addrs: every})
 }
 
-func addTo(groups []group, a plan.Address) []group {
+func addTo(groups []group, tag plan.TagID, addr netip.Addr) []group {
 	for i := range groups {
-		if groups[i].line == a.Line {
-			groups[i].addrs = append(groups[i].addrs, a.Addr)
+		if groups[i].tag == tag {
+			groups[i].addrs = append(groups[i].addrs, addr)
 			return groups
 		}
 	}
-	return append(groups, group{line: a.Line, addrs: []netip.Addr{a.Addr}})
+	return append(groups, group{tag: tag, addrs: []netip.Addr{addr}})
 }
 
 // ProbeTarget is a target and how to probe it.

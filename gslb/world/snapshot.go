@@ -66,34 +66,36 @@ type Endpoint struct {
 	Up       bool
 	Drained  bool
 	Capacity gslb.MilliRPS
-	// alive and all hold the addresses by family and line; the last group of a family has every line's.
+	// alive and all hold the addresses by family and tag; the last group of a family has every tag's.
 	alive, all [plan.Families][]group
 }
 
-// group is the addresses that clients of one line get.
+// group is the addresses of one tag.
 type group struct {
-	line  gslb.Line
+	tag   plan.TagID
 	addrs []netip.Addr
 }
 
-// Addresses returns the addresses of a family for clients of a line: those of the line, else those of no line, else
-// all. Addresses that are down are left out unless the caller asks for them. The result must not be changed.
-func (e *Endpoint) Addresses(family plan.Family, line gslb.Line, evenDown bool) []netip.Addr {
+// Addresses returns the addresses of a family for clients that match tags: those of the first tag that has any, and that
+// tag; else all, and plan.NoTag. Addresses that are down are left out unless the caller asks for them. The result must not
+// be changed.
+func (e *Endpoint) Addresses(family plan.Family, tags []plan.TagID, evenDown bool) ([]netip.Addr, plan.TagID) {
 	groups := e.alive[family]
 	if evenDown {
 		groups = e.all[family]
 	}
 	if len(groups) == 0 {
-		return nil
+		return nil, plan.NoTag
 	}
-	for _, wanted := range [...]gslb.Line{line, gslb.NoLine} {
-		for _, g := range groups[:len(groups)-1] {
-			if g.line == wanted {
-				return g.addrs
+	last := len(groups) - 1
+	for _, tag := range tags {
+		for i := range groups[:last] {
+			if groups[i].tag == tag {
+				return groups[i].addrs, tag
 			}
 		}
 	}
-	return groups[len(groups)-1].addrs
+	return groups[last].addrs, plan.NoTag
 }
 
 // Has says whether the endpoint has an address of the family that is not down.

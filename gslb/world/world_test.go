@@ -43,43 +43,68 @@ func compile(t *testing.T, services ...plan.Service) *plan.Compiled {
 
 func down(name gslb.Name, addr string) Target { return Target{name, netip.MustParseAddr(addr)} }
 
+// tagged is an address for a tag written as line/region, either of which may be left out.
+func tagged(s, tag string) plan.Address {
+	t := tagOf(tag)
+	return plan.Address{Addr: netip.MustParseAddr(s), Line: t.Line, Region: t.Region}
+}
+
+func tagOf(text string) plan.Tag {
+	line, region, _ := strings.Cut(text, "/")
+	return plan.Tag{Line: gslb.Line(line), Region: plan.Region(region)}
+}
+
 func TestAddresses(t *testing.T) {
 	all := []plan.Address{
 		address("192.0.2.1", "telecom"), address("192.0.2.2", "unicom"), address("192.0.2.3", gslb.DefaultLine),
-		address("192.0.2.4", "telecom"), address("2001:db8::1", "telecom"),
+		address("192.0.2.4", "telecom"), tagged("192.0.2.5", "/CN-GD"), tagged("192.0.2.6", "telecom/CN-GD"), address("2001:db8::1", "telecom"),
 	}
 	for _, c := range []struct {
-		line     gslb.Line
+		client   string // the tags that it matches
 		family   plan.Family
 		down     string
 		evenDown bool
 		want     string
+		tag      string
 	}{
-		{"telecom", plan.IPv4, "", false, "192.0.2.1 192.0.2.4"},
-		{"unicom", plan.IPv4, "", false, "192.0.2.2"},
-		{"mobile", plan.IPv4, "", false, "192.0.2.3"},
-		{gslb.NoLine, plan.IPv4, "", false, "192.0.2.3"},
-		{"telecom", plan.IPv4, "192.0.2.1", false, "192.0.2.4"},
-		{"telecom", plan.IPv4, "192.0.2.1 192.0.2.4", false, "192.0.2.3"},
-		{"mobile", plan.IPv4, "192.0.2.3", false, "192.0.2.1 192.0.2.2 192.0.2.4"},
-		{"unicom", plan.IPv4, "192.0.2.2 192.0.2.3", false, "192.0.2.1 192.0.2.4"},
-		{"unicom", plan.IPv4, "192.0.2.2", true, "192.0.2.2"},
-		{"unicom", plan.IPv6, "", false, "2001:db8::1"},
-		{"unicom", plan.IPv6, "2001:db8::1", false, ""},
-		{"unicom", plan.IPv6, "2001:db8::1", true, "2001:db8::1"},
+		{"telecom/ /", plan.IPv4, "", false, "192.0.2.1 192.0.2.4", "telecom/"},
+		{"unicom/ /", plan.IPv4, "", false, "192.0.2.2", "unicom/"},
+		{"mobile/ /", plan.IPv4, "", false, "192.0.2.3", "/"},
+		{"/", plan.IPv4, "", false, "192.0.2.3", "/"},
+		{"telecom/CN-GD telecom/ /CN-GD /", plan.IPv4, "", false, "192.0.2.6", "telecom/CN-GD"},
+		{"telecom/CN-GD telecom/ /CN-GD /", plan.IPv4, "192.0.2.6", false, "192.0.2.1 192.0.2.4", "telecom/"},
+		{"telecom/CN-GD /CN-GD telecom/ /", plan.IPv4, "192.0.2.6", false, "192.0.2.5", "/CN-GD"},
+		{"telecom/CN-GX /CN-GX telecom/ /", plan.IPv4, "", false, "192.0.2.1 192.0.2.4", "telecom/"},
+		{"telecom/ /", plan.IPv4, "192.0.2.1", false, "192.0.2.4", "telecom/"},
+		{"telecom/ /", plan.IPv4, "192.0.2.1 192.0.2.4", false, "192.0.2.3", "/"},
+		{"mobile/ /", plan.IPv4, "192.0.2.3", false, "192.0.2.1 192.0.2.2 192.0.2.4 192.0.2.5 192.0.2.6", "none"},
+		{"unicom/ /", plan.IPv4, "192.0.2.2 192.0.2.3", false, "192.0.2.1 192.0.2.4 192.0.2.5 192.0.2.6", "none"},
+		{"unicom/ /", plan.IPv4, "192.0.2.2", true, "192.0.2.2", "unicom/"},
+		{"unicom/ /", plan.IPv6, "", false, "2001:db8::1", "none"},
+		{"unicom/ /", plan.IPv6, "2001:db8::1", false, "", "none"},
+		{"unicom/ /", plan.IPv6, "2001:db8::1", true, "2001:db8::1", "none"},
 	} {
 		b := NewBuilder()
-		b.SetPlan(1, compile(t, service("a.edge.example.", all...)))
+		compiled := compile(t, service("a.edge.example.", all...))
+		b.SetPlan(1, compiled)
 		for _, addr := range strings.Fields(c.down) {
 			b.SetDown(down("a.edge.example.", addr), true)
 		}
+		set := compiled.Services[0].ByFamily[c.family].Classes.Tags
+		var tags []plan.TagID
+		for _, text := range strings.Fields(c.client) {
+			tags = append(tags, set.ID(tagOf(text)))
+		}
 		e := b.Snapshot().Service(0).Endpoints[0]
-		got := strings.Trim(fmt.Sprint(e.Addresses(c.family, c.line, c.evenDown)), "[]")
-		if got != c.want {
-			t.Errorf("line %q, down %q, even down %v: %s, want %s", c.line, c.down, c.evenDown, got, c.want)
+		addrs, tag := e.Addresses(c.family, tags, c.evenDown)
+		if got := strings.Trim(fmt.Sprint(addrs), "[]"); got != c.want {
+			t.Errorf("client of %s, down %q, even down %v: %s, want %s", c.client, c.down, c.evenDown, got, c.want)
+		}
+		if none := tag == plan.NoTag; none != (c.tag == "none") || !none && set.Tag(tag) != tagOf(c.tag) {
+			t.Errorf("client of %s, down %q: by tag %d, want %s", c.client, c.down, tag, c.tag)
 		}
 		if has := e.Has(c.family); !c.evenDown && has != (c.want != "") {
-			t.Errorf("line %q, down %q: has the family: %v", c.line, c.down, has)
+			t.Errorf("client of %s, down %q: has the family: %v", c.client, c.down, has)
 		}
 	}
 }
@@ -134,7 +159,7 @@ func TestDownOutlivesTheMap(t *testing.T) {
 	b.SetPlan(1, compile(t, service("a.edge.example.", one)))
 	b.SetDown(down("a.edge.example.", "192.0.2.1"), true)
 	b.SetPlan(2, compile(t, service("a.edge.example.", one, other)))
-	if e := b.Snapshot().Service(0).Endpoints[0]; len(e.Addresses(plan.IPv4, "", false)) != 1 {
+	if addrs, _ := b.Snapshot().Service(0).Endpoints[0].Addresses(plan.IPv4, nil, false); len(addrs) != 1 {
 		t.Error("the death is forgotten")
 	}
 	b.SetPlan(3, compile(t, service("a.edge.example.", other)))

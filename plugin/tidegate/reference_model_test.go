@@ -26,6 +26,8 @@ type reference struct {
 	// millions of ranges is dumb enough once.
 	proven map[choiceOf][]netip.Prefix
 	texts  map[choiceOf][]string
+	// met counts how often each level gave the addresses of an answer.
+	met map[string]int
 }
 
 type choiceOf struct {
@@ -42,7 +44,7 @@ type placed struct {
 func newReference(m *plan.Map, table *geodata.Table, down map[world.Target]bool) *reference {
 	r := &reference{
 		world: m, down: down, table: table,
-		proven: map[choiceOf][]netip.Prefix{}, texts: map[choiceOf][]string{},
+		proven: map[choiceOf][]netip.Prefix{}, texts: map[choiceOf][]string{}, met: map[string]int{},
 	}
 	for first, place := range table.V4() {
 		r.v4 = append(r.v4, placed{uint64(first) >> 8, place})
@@ -106,7 +108,7 @@ func (r *reference) verdict(s *plan.Service, f plan.Family, tier []*plan.Endpoin
 	}
 	for _, e := range winners(s.Name, tier, unit) {
 		v.sites = append(v.sites, e.Site)
-		v.addresses[e.Site] = r.addresses(s, f, e, r.lineOf(s, f, place), evenDown)
+		v.addresses[e.Site] = r.addresses(s, f, e, place, evenDown)
 	}
 	return v
 }
@@ -215,54 +217,6 @@ func draw(name gslb.Name, e *plan.Endpoint, unit netip.Prefix) (cost, weight flo
 	return (64 - math.Log2(float64(z)+1)) / weight, weight
 }
 
-// addresses are those of the client's line, else those of no line, else all. Dead ones are used only where none is alive.
-func (r *reference) addresses(s *plan.Service, f plan.Family, e *plan.Endpoint, line gslb.Line, evenDown bool) []netip.Addr {
-	from := r.alive(s, e, f)
-	if evenDown && len(from) == 0 {
-		from = ofFamily(e.Addresses, f)
-	}
-	for _, wanted := range []gslb.Line{line, gslb.NoLine} {
-		var list []netip.Addr
-		for _, a := range from {
-			if r.addressLine(a) == wanted {
-				list = append(list, a.Addr)
-			}
-		}
-		if list != nil {
-			return list
-		}
-	}
-	var list []netip.Addr
-	for _, a := range from {
-		list = append(list, a.Addr)
-	}
-	return list
-}
-
-func (r *reference) addressLine(a plan.Address) gslb.Line {
-	switch a.Line {
-	case gslb.DefaultLine:
-		return gslb.NoLine
-	case gslb.NoLine:
-		return r.table.Place(r.placeOf(a.Addr)).Line
-	}
-	return a.Line
-}
-
-// lineOf is the client's line if some address of the family is of it and not all are of one.
-func (r *reference) lineOf(s *plan.Service, f plan.Family, place geodata.Place) gslb.Line {
-	found := map[gslb.Line]bool{}
-	for _, e := range s.Endpoints {
-		for _, a := range ofFamily(e.Addresses, f) {
-			found[r.addressLine(a)] = true
-		}
-	}
-	if len(found) < 2 || !found[place.Line] {
-		return gslb.NoLine
-	}
-	return place.Line
-}
-
 // classText says all that a place can change about the candidates.
 func (r *reference) classText(c choiceOf, id geodata.PlaceID) string {
 	if r.texts[c] == nil {
@@ -273,7 +227,7 @@ func (r *reference) classText(c choiceOf, id geodata.PlaceID) string {
 		return *text
 	}
 	place := r.table.Place(id)
-	*text = fmt.Sprintf("line=%s", r.lineOf(c.service, c.family, place))
+	*text = fmt.Sprint(r.meantFor(c, place))
 	if c.service.Steering.Method == plan.Proximity {
 		for _, tier := range r.tiers(c.service, withFamily(c.service, c.family), place) {
 			var sites []string

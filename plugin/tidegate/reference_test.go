@@ -36,7 +36,7 @@ func setting(t *testing.T, name string, fallback int) (value int, given bool) {
 func TestReference(t *testing.T) {
 	queries, bench := setting(t, "TIDEGATE_REFERENCE_QUERIES", referenceQueries)
 	seed, _ := setting(t, "TIDEGATE_REFERENCE_SEED", referenceSeed)
-	run := referenceRun{rng: rand.New(rand.NewPCG(uint64(seed), 1))}
+	run := referenceRun{rng: rand.New(rand.NewPCG(uint64(seed), 1)), reasons: map[string]int{}, levels: map[string]int{}}
 	embeddedWorlds, smallWorlds := 2, 30
 	perSmall := queries * 4 / 5 / smallWorlds
 	for range smallWorlds {
@@ -51,19 +51,24 @@ func TestReference(t *testing.T) {
 		run.world(t, openEmbedded(t), 4, 12, max(perEmbedded, queries-run.asked-perEmbedded*(embeddedWorlds-1-i)))
 	}
 	t.Logf("seed %d: %d queries, %d mismatches, %d too close to tell", seed, run.asked, run.mismatches, run.ties)
-	t.Logf("answers by reason: %v", run.reasons)
+	t.Logf("answers by reason: %v, by level: %v", run.reasons, run.levels)
 	if bench {
 		fmt.Printf("result main.reference_mismatch %d queries\n", run.mismatches)
 	}
 	if run.asked < queries {
 		t.Errorf("asked %d queries, want %d", run.asked, queries)
 	}
+	for _, level := range plan.Levels() {
+		if run.levels[string(level)] == 0 {
+			t.Errorf("no answer was given at level %s", level)
+		}
+	}
 }
 
 type referenceRun struct {
 	rng                     *rand.Rand
 	asked, mismatches, ties int
-	reasons                 map[string]int
+	reasons, levels         map[string]int
 }
 
 // world asks queries about one random world.
@@ -91,13 +96,13 @@ func (run *referenceRun) world(t *testing.T, geo *plan.Geo, services, maxSites, 
 			}
 		}
 	}
+	for level, times := range r.met {
+		run.levels[level] += times
+	}
 }
 
 // count keeps a tally, so that a test that stopped to meet a case shows it.
 func (run *referenceRun) count(m message) {
-	if run.reasons == nil {
-		run.reasons = map[string]int{}
-	}
 	kind := m.rcode
 	switch {
 	case len(m.answers) > 0:

@@ -16,7 +16,11 @@ import (
 
 var (
 	worldLines = []gslb.Line{gslb.NoLine, gslb.NoLine, gslb.DefaultLine, "telecom", "unicom", "mobile"}
-	worldTypes = []uint16{dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeAAAA, dns.TypeAAAA,
+	// worldPlaces are the regions and countries of clients; worldRegions are those that addresses are meant for.
+	worldPlaces = [][2]string{{"", ""}, {"", "DE"}, {"", "CN"}, {"CN-GD", "CN"}, {"CN-BJ", "CN"}, {"CN-GD", ""},
+		{"CN-GX", "CN"}, {"CN-GX", "CN"}, {"CN-GX", "CN"}, {"CN-GX", "CN"}}
+	worldRegions = []plan.Region{"", "CN-GX", "CN-GX", "CN-south", "CN-south", "CN-GD", "CN-BJ", "CN-north", "CN-east", "CN", "DE", "NO"}
+	worldTypes   = []uint16{dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeAAAA, dns.TypeAAAA,
 		dns.TypeNS, dns.TypeSOA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeANY, dns.TypeCNAME, dns.TypeMX}
 	worldNames  = []string{"edge.example.", "ns1.edge.example.", "www.edge.example.", "old.edge.example.", "out.edge.example.", "lost.edge.example.", "deep.down.edge.example.", "down.edge.example.", "group.edge.example.", "nothing.edge.example.", "a.b.c.edge.example.", "sub.edge.example.", "www.sub.edge.example.", "elsewhere.example.", "x.ample.", "."}
 	worldStatic = []string{
@@ -76,6 +80,7 @@ func randomService(rng *rand.Rand, number int, sites []plan.Site) plan.Service {
 		Steering: plan.Steering{
 			Method:         []plan.Method{plan.Proximity, plan.Proximity, plan.Weighted, plan.Failover}[rng.IntN(4)],
 			OnAllUnhealthy: []plan.OnAllUnhealthy{plan.AnswerAll, plan.AnswerAll, plan.AnswerServfail}[rng.IntN(3)],
+			Precedence:     randomPrecedence(rng),
 		},
 		Asleep: rng.IntN(8) == 0,
 	}
@@ -86,18 +91,45 @@ func randomService(rng *rand.Rand, number int, sites []plan.Site) plan.Service {
 		s.Health = &plan.Health{Type: plan.ProbeTCP, Port: 80, Interval: time.Second}
 	}
 	families := rng.IntN(6) // 0: IPv4 only, 1: IPv6 only, else mixed
+	regional := rng.IntN(2) == 0
 	for _, i := range rng.Perm(len(sites))[:1+rng.IntN(len(sites))] {
-		s.Endpoints = append(s.Endpoints, randomEndpoint(rng, sites[i].ID, number, i, families))
+		e := randomEndpoint(rng, sites[i].ID, number, i, families, 4)
+		if regional {
+			e = randomEndpoint(rng, sites[i].ID, number, i, families, plan.MaxAddresses)
+			forRegions(rng, e.Addresses)
+		}
+		s.Endpoints = append(s.Endpoints, e)
 	}
 	return s
 }
 
-func randomEndpoint(rng *rand.Rand, site gslb.SiteID, service, index, families int) plan.Endpoint {
+// forRegions makes an endpoint's addresses those of a few regions, so that many a client matches several levels.
+func forRegions(rng *rand.Rand, addresses []plan.Address) {
+	for k := range addresses {
+		addresses[k].Region = worldRegions[rng.IntN(len(worldRegions))]
+		addresses[k].Line = worldLines[1+rng.IntN(4)]
+	}
+}
+
+// randomPrecedence is none, a preset, or any list of levels.
+func randomPrecedence(rng *rand.Rand) plan.Precedence {
+	switch rng.IntN(4) {
+	case 0:
+		return plan.Precedence{}
+	case 1, 2:
+		return plan.Precedence{Preset: plan.Presets()[rng.IntN(len(plan.Presets()))]}
+	}
+	list := plan.Levels()
+	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return plan.Precedence{Levels: list[:1+rng.IntN(len(list))]}
+}
+
+func randomEndpoint(rng *rand.Rand, site gslb.SiteID, service, index, families, most int) plan.Endpoint {
 	e := plan.Endpoint{Site: site, Capacity: gslb.MilliRPS(rng.IntN(500_000)), Drained: rng.IntN(8) == 0}
 	if rng.IntN(6) == 0 {
 		e.Capacity = 0
 	}
-	for k := range 1 + rng.IntN(4) {
+	for k := range 1 + rng.IntN(most) {
 		v6 := families == 1 || families > 1 && rng.IntN(2) == 0
 		a := plan.Address{Addr: netip.AddrFrom4([4]byte{20, byte(service), byte(index), byte(k)}), Line: worldLines[rng.IntN(len(worldLines))]}
 		if v6 {
@@ -113,10 +145,12 @@ func smallTable(rng *rand.Rand) (*geodata.Table, error) {
 	var b geodata.Builder
 	layer := b.Override("operator")
 	for range 60 {
-		place := geodata.Place{HasLocation: true, Location: randomLocation(rng), Line: worldLines[3+rng.IntN(3)]}
+		place := geodata.Place{HasLocation: true, Location: randomLocation(rng), Line: worldLines[3+rng.IntN(4)%3]} // most often telecom
 		if rng.IntN(4) == 0 {
 			place = geodata.Place{Line: "telecom"}
 		}
+		at := worldPlaces[rng.IntN(len(worldPlaces))]
+		place.Region, place.Country = at[0], at[1]
 		prefix := netip.PrefixFrom(randomAddress(rng), 0)
 		if bits := 1 + rng.IntN(24); prefix.Addr().Is4() {
 			prefix = netip.PrefixFrom(prefix.Addr(), bits)

@@ -10,8 +10,12 @@ const (
 	ConditionReady      = "Ready"
 )
 
-// ConditionReporting says whether a Site's agent reports.
-const ConditionReporting = "Reporting"
+// Condition types of a Site. Reporting: its agent reports. LineConfirmed: the one line that the Site declares is the one
+// that the geo data knows of its addresses; the condition is missing where either says nothing.
+const (
+	ConditionReporting     = "Reporting"
+	ConditionLineConfirmed = "LineConfirmed"
+)
 
 // Reasons of the condition Accepted. Accepted also stands on a Zone; ZoneMissing also as a reason of Programmed.
 const (
@@ -60,4 +64,10 @@ const (
 	ReasonReporting   = "Reporting"
 	ReasonSilent      = "Silent"
 	ReasonNotEnrolled = "NotEnrolled"
+)
+
+// Reasons of the condition LineConfirmed.
+const (
+	ReasonLineConfirmed    = "LineConfirmed"
+	ReasonLineContradicted = "LineContradicted"
 )

@@ -56,6 +56,19 @@ type steering struct {
 	Method         plan.Method         `yaml:"method"`
 	Watermarks     watermarks          `yaml:"watermarks"`
 	OnAllUnhealthy plan.OnAllUnhealthy `yaml:"onAllUnhealthy"`
+	Precedence     precedence          `yaml:"precedence"`
+}
+
+// precedence is written as the name of a preset or as a list of levels.
+type precedence plan.Precedence
+
+// UnmarshalYAML takes either.
+func (p *precedence) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.SequenceNode {
+		p.Levels = []plan.Level{}
+		return node.Decode(&p.Levels)
+	}
+	return node.Decode(&p.Preset)
 }
 
 type watermarks struct {
@@ -71,16 +84,17 @@ type health struct {
 }
 
 type endpoint struct {
-	Site      gslb.SiteID `yaml:"site"`
-	Capacity  scalar      `yaml:"capacity"`
-	Drained   bool        `yaml:"drained"`
-	Address   string      `yaml:"address"`
-	Addresses []address   `yaml:"addresses"`
+	Site      gslb.SiteID      `yaml:"site"`
+	Capacity  scalar           `yaml:"capacity"`
+	Drained   bool             `yaml:"drained"`
+	address   `yaml:",inline"` // the short form, for one
+	Addresses []address        `yaml:"addresses"`
 }
 
 type address struct {
-	Address string    `yaml:"address"`
-	Line    gslb.Line `yaml:"line"`
+	Address string      `yaml:"address"`
+	Line    gslb.Line   `yaml:"line"`
+	Region  plan.Region `yaml:"region"`
 }
 
 // scalar keeps a number or duration as it is written, so that no binary fraction comes between.
@@ -183,6 +197,7 @@ func (c *converter) service(path string, s service) plan.Service {
 			Method:         s.Steering.Method,
 			Watermarks:     plan.Watermarks{LowPercent: s.Steering.Watermarks.Low, HighPercent: s.Steering.Watermarks.High},
 			OnAllUnhealthy: s.Steering.OnAllUnhealthy,
+			Precedence:     plan.Precedence(s.Steering.Precedence),
 		},
 	}
 	if out.Steering.Method == "" {
@@ -227,18 +242,27 @@ func (c *converter) endpoint(path string, e endpoint) plan.Endpoint {
 		c.fail(path+".capacity", err)
 		out.Capacity = rate
 	}
-	if e.Address != "" && e.Addresses != nil {
-		c.fail(path+".address", errors.New("give either address or addresses"))
-	}
-	if e.Address != "" {
-		e.Addresses = []address{{Address: e.Address}}
-	}
-	for i, a := range e.Addresses {
+	for i, a := range c.addresses(path, e) {
 		addr, err := netip.ParseAddr(a.Address)
 		if err != nil {
 			c.fail(fmt.Sprintf("%s.addresses[%d].address", path, i), fmt.Errorf("%q, want an IPv4 or IPv6 address", a.Address))
 		}
-		out.Addresses = append(out.Addresses, plan.Address{Addr: addr, Line: a.Line})
+		out.Addresses = append(out.Addresses, plan.Address{Addr: addr, Line: a.Line, Region: a.Region})
 	}
 	return out
+}
+
+// addresses are the endpoint's in either form.
+func (c *converter) addresses(path string, e endpoint) []address {
+	switch {
+	case e.Address != "" && e.Addresses != nil:
+		c.fail(path+".address", errors.New("give either address or addresses"))
+	case e.Address != "":
+		return []address{e.address}
+	case e.Line != gslb.NoLine:
+		c.fail(path+".line", errors.New("a line belongs to an address: give address beside it, or line within addresses"))
+	case e.Region != plan.NoRegion:
+		c.fail(path+".region", errors.New("a region belongs to an address: give address beside it, or region within addresses"))
+	}
+	return e.Addresses
 }

@@ -118,8 +118,11 @@ func childOf(node *yaml.Node, step string) (child *yaml.Node, line int) {
 	switch node.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			if key := node.Content[i].Value; key == step || key == "address" && step == "addresses" {
-				return node.Content[i+1], node.Content[i].Line
+			switch key := node.Content[i]; {
+			case key.Value == step:
+				return node.Content[i+1], key.Line
+			case key.Value == "address" && step == "addresses": // the short form: the endpoint is its only address
+				return &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{node}}, key.Line
 			}
 		}
 	case yaml.SequenceNode:
