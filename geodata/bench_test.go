@@ -102,3 +102,41 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(time.Since(start).Milliseconds())/float64(n), "ms/open")
 	b.ReportMetric(float64(held)/(1<<20), "MiB-heap")
 }
+
+// BenchmarkLookupResolver looks for as many resolvers as the largest public ones have networks, and beside them.
+func BenchmarkLookupResolver(b *testing.B) {
+	base, err := embedded.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	addrs := random4(randomAddresses)
+	var builder geodata.Builder
+	builder.Table(base)
+	layer := builder.Resolvers("list")
+	for i, addr := range addrs[:10_000] {
+		prefix, _ := addr.Prefix(26)
+		if err := layer.Add(prefix, at(int32(i%100), 0)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	table, err := builder.Build(geodata.Origin{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, known := range []struct {
+		name  string
+		table *geodata.Table
+	}{{"none", base}, {"10,000", table}} {
+		b.Run(known.name, func(b *testing.B) {
+			b.ReportAllocs()
+			sink, i := geodata.PlaceID(0), 0
+			for b.Loop() {
+				sink += known.table.LookupResolver(addrs[i])
+				if i++; i == len(addrs) {
+					i = 0
+				}
+			}
+			runtime.KeepAlive(sink)
+		})
+	}
+}

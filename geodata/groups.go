@@ -52,6 +52,14 @@ func (g *Groups) Find(addr netip.Addr) (group Group, bits int) {
 	return group, at.bits(bits)
 }
 
+// Of is the group of a place; a place that is not of the table is in the group of the unknown one.
+func (g *Groups) Of(id PlaceID) Group {
+	if int(id) >= len(g.of) {
+		id = Unknown
+	}
+	return g.of[id]
+}
+
 // mixed stands in the list of widths for a bucket or a root with more than one group.
 const mixed = 0xff
 

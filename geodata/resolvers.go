@@ -25,13 +25,20 @@ func (b *Builder) Resolvers(name string) *Layer {
 // LookupResolver finds the place of the clients of a resolver that sent no client subnet, by its address: what the known
 // resolvers say of it, and for the rest what Lookup says. Do not cut the address to its unit before.
 func (t *Table) LookupResolver(addr netip.Addr) PlaceID {
-	if t.resolvers != nil {
-		if id := t.resolvers.lookup(addr); id != noPlace {
-			return id
-		}
+	if id, known := t.KnownResolver(addr); known {
+		return id
 	}
 	id, _ := t.Find(addr)
 	return id
+}
+
+// KnownResolver is LookupResolver for known resolvers alone.
+func (t *Table) KnownResolver(addr netip.Addr) (id PlaceID, known bool) {
+	if t.resolvers == nil {
+		return Unknown, false
+	}
+	id = t.resolvers.lookup(addr)
+	return id, id != noPlace
 }
 
 // resolvers are the ranges where a known resolver changes the place. There are few.

@@ -92,23 +92,27 @@ func TestResolverPlacesAreCounted(t *testing.T) {
 	}
 }
 
-// A list that says nothing new leaves no trace: the table is the one without it.
-func TestResolversThatChangeNothing(t *testing.T) {
-	make := func(resolvers bool) *geodata.Table {
+// A network of which nothing is said leaves no trace: the table is the one without it.
+func TestResolversThatSayNothing(t *testing.T) {
+	digest := func(networks ...network) string {
 		var b geodata.Builder
 		add(t, b.Source("city"), network{"20.0.0.0/8", country("US")})
-		if resolvers {
-			add(t, b.Resolvers("operator"), network{"20.1.0.0/16", geodata.Place{}})
-		}
-		return build(t, &b)
+		add(t, b.Resolvers("operator"), networks...)
+		return build(t, &b).Digest()
 	}
-	addr := netip.MustParseAddr("20.1.2.3")
-	with, without := make(true), make(false)
-	if with.Places() != without.Places() || with.LookupResolver(addr) != without.LookupResolver(addr) {
-		t.Errorf("%d places with an empty list of resolvers, %d without", with.Places(), without.Places())
+	if got, want := digest(network{"20.1.0.0/16", geodata.Place{}}), digest(); got != want {
+		t.Errorf("with a network of which nothing is said the table is %s, want %s", got, want)
 	}
-	if n := testing.AllocsPerRun(100, func() { without.LookupResolver(addr) }); n != 0 {
-		t.Errorf("LookupResolver allocates %v times, want 0", n)
+}
+
+// A builder keeps its layers.
+func TestBuildTwice(t *testing.T) {
+	var b geodata.Builder
+	add(t, b.Source("city"), network{"20.0.0.0/8", country("US")})
+	add(t, b.Resolvers("upper"), network{"20.1.2.0/24", country("SG")}, network{"20.1.4.0/24", line("edu")})
+	add(t, b.Resolvers("lower"), network{"20.1.0.0/16", country("KR")}, network{"20.1.4.64/26", line("mobile")})
+	if one, other := build(t, &b).Digest(), build(t, &b).Digest(); one != other {
+		t.Errorf("built twice, the table is %s and %s", one, other)
 	}
 }
 

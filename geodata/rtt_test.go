@@ -103,6 +103,13 @@ func TestDigestOfRowsAndResolvers(t *testing.T) {
 			func() {
 				_ = rtt.Add(netip.MustParsePrefix("20.2.0.0/24"), []geodata.SiteRTT{{Site: "fra", Milliseconds: 2}})
 			},
+			// Where nothing else is known, places come as they are added.
+			func() {
+				_ = rtt.Add(netip.MustParsePrefix("30.1.0.0/24"), []geodata.SiteRTT{{Site: "fra", Milliseconds: 4}})
+			},
+			func() {
+				_ = rtt.Add(netip.MustParsePrefix("30.2.0.0/24"), []geodata.SiteRTT{{Site: "fra", Milliseconds: 3}})
+			},
 			func() { add(t, resolvers, network{"20.1.0.0/26", country("CC")}) },
 			func() { add(t, resolvers, network{"20.1.0.64/26", country("BB")}) },
 		}

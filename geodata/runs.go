@@ -9,15 +9,6 @@ type runs struct {
 	ids    []PlaceID
 }
 
-// append adds the run that begins at start, unless its place is the one before.
-func (r *runs) append(start uint64, id PlaceID) {
-	if n := len(r.ids); n > 0 && r.ids[n-1] == id {
-		return
-	}
-	r.starts = append(r.starts, start)
-	r.ids = append(r.ids, id)
-}
-
 // units yields the runs.
 func (r *runs) units() iter.Seq2[uint64, PlaceID] {
 	return func(yield func(uint64, PlaceID) bool) {

@@ -36,12 +36,11 @@ func Client(prefix netip.Prefix, fromECS bool) ClientSubnet {
 	return ClientSubnet{Prefix: prefix.Masked(), FromECS: fromECS}
 }
 
-// Resolver is the client of a query that names none: the address it came from.
+// Resolver is the client of a query that names none: the address it came from, whole, since known resolvers are told apart
+// by single addresses.
 func Resolver(addr netip.Addr) ClientSubnet {
 	addr = addr.Unmap().WithZone("")
-	c := Client(netip.PrefixFrom(addr, addr.BitLen()), false)
-	c.Prefix = c.Unit()
-	return c
+	return Client(netip.PrefixFrom(addr, addr.BitLen()), false)
 }
 
 // Unit is the network that the decision is made for: the client's, cut to /24 or /56.

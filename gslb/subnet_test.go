@@ -46,8 +46,8 @@ func TestClientTakesIPv4OutOfItsCarrier(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"84.128.7.9": "84.128.7.0/24", "::ffff:84.128.7.9": "84.128.7.0/24", "64:ff9b::84.128.7.9": "84.128.7.0/24",
-		"2001:db8:1:2ff::1": "2001:db8:1:200::/56", "fe80::1%eth0": "fe80::/56",
+		"84.128.7.9": "84.128.7.9/32", "::ffff:84.128.7.9": "84.128.7.9/32", "64:ff9b::84.128.7.9": "84.128.7.9/32",
+		"2001:db8:1:2ff::1": "2001:db8:1:2ff::1/128", "fe80::1%eth0": "fe80::1/128",
 	} {
 		if got := Resolver(netip.MustParseAddr(in)).Prefix.String(); got != want {
 			t.Errorf("resolver %s: %s, want %s", in, got, want)

@@ -61,7 +61,7 @@ func printTrace(w io.Writer, t steer.Trace) error {
 	fmt.Fprintln(table, "SITE\tTIER\tKM\tUP\tDRAINED\tCAPACITY\t")
 	for _, row := range t.Candidates {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%v/s\t%s\n",
-			row.Site, row.Tier, kmText(row.Km), yes(row.Up), yes(row.Drained), row.Capacity, chosenText(row.Chosen))
+			row.Site, row.Tier, kmText(row), yes(row.Up), yes(row.Drained), row.Capacity, chosenText(row.Chosen))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -120,11 +120,15 @@ func (f *facts) end() string {
 	return f.text + " (" + f.source + ")"
 }
 
-func kmText(km int) string {
-	if km < 0 {
+// kmText is the distance, and the time where one was measured: it counts instead.
+func kmText(row steer.TraceRow) string {
+	switch {
+	case row.RTTMilliseconds > 0:
+		return fmt.Sprintf("%d (%d ms)", max(row.Km, 0), row.RTTMilliseconds)
+	case row.Km < 0:
 		return "-"
 	}
-	return fmt.Sprint(km)
+	return fmt.Sprint(row.Km)
 }
 
 func yes(b bool) string {

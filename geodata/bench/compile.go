@@ -77,15 +77,15 @@ func compile(database string) (*plan.Geo, *plan.Classes, error) {
 		return nil, nil, err
 	}
 	geo := plan.NewGeo(table)
-	return geo, geo.Classes(locations(), nil, likeGdnsd), nil
+	return geo, geo.Classes(placed(), nil, likeGdnsd), nil
 }
 
 // likeGdnsd makes classes as gdnsd does: lists of three in the order of distance.
 var likeGdnsd = plan.Rounding{Candidates: 3}
 
-func locations() (list []gslb.Location) {
+func placed() (list []*plan.Site) {
 	for _, s := range sites() {
-		list = append(list, s.Location)
+		list = append(list, &plan.Site{ID: gslb.SiteID(s.name), Location: s.Location})
 	}
 	return list
 }

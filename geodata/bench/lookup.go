@@ -70,7 +70,7 @@ func timed(table *geodata.Table, addrs []netip.Addr) (ns float64, allocs int64) 
 func measureClasses(geo *plan.Geo) {
 	before := heap()
 	start := time.Now()
-	classes := geo.Classes(locations(), nil, plan.DefaultRounding)
+	classes := geo.Classes(placed(), nil, plan.DefaultRounding)
 	took := time.Since(start)
 	fmt.Printf("result geo.classes_time %d ms\n", took.Milliseconds())
 	fmt.Printf("result geo.classes_memory %.1f MB\n", float64(heap()-before)/(1<<20))

@@ -37,6 +37,7 @@ type Classes struct {
 	// Tags are what tells clients apart beside their place; nil if nothing does.
 	Tags *TagSet
 
+	table   *geodata.Table
 	groups  *geodata.Groups
 	list    []packedClass // by geodata.Group
 	lists   []Candidate   // the candidates of all classes, one list after the other
@@ -64,6 +65,15 @@ func (p packedClass) matches() uint32 { return p.rest >> countBits }
 func (c *Classes) Lookup(unit netip.Prefix) (class Class, scopeBits int) {
 	group, bits := c.groups.Find(unit.Addr())
 	return c.at(group), bits
+}
+
+// LookupResolver returns the class of the clients of a known resolver, by its address; not known for any other.
+func (c *Classes) LookupResolver(addr netip.Addr) (class Class, known bool) {
+	id, known := c.table.KnownResolver(addr)
+	if !known {
+		return Class{}, false
+	}
+	return c.at(c.groups.Of(id)), true
 }
 
 func (c *Classes) at(group geodata.Group) Class {

@@ -16,9 +16,10 @@ func BenchmarkClasses(b *testing.B) {
 		b.Fatal(err)
 	}
 	geo := NewGeo(table)
-	var sites []gslb.Location
+	var sites []*Site
 	for i := range 64 {
-		sites = append(sites, gslb.Location{LatMicro: int32(i*37%120-50) * 1_000_000, LonMicro: int32(i*83%360-180) * 1_000_000})
+		at := gslb.Location{LatMicro: int32(i*37%120-50) * 1_000_000, LonMicro: int32(i*83%360-180) * 1_000_000}
+		sites = append(sites, &Site{ID: siteName(i), Location: at})
 	}
 	lines := []Tag{{"telecom", ""}, {"unicom", ""}, {"mobile", ""}, {}}
 	regions := lines

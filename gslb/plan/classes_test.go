@@ -25,7 +25,7 @@ type dumbRange struct {
 func dumbClasses(table *geodata.Table, sites []*Site, tags []Tag, order []Level) (v4, v6 []dumbRange) {
 	text := func(id geodata.PlaceID) string {
 		place := table.Place(id)
-		return dumbNearest(place, sites) + dumbTags(tags, order, place)
+		return dumbNearest(table, place, sites) + dumbTags(tags, order, place)
 	}
 	for first, id := range table.V4() {
 		v4 = append(v4, dumbRange{uint64(first) >> 8, text(id)})
@@ -36,17 +36,33 @@ func dumbClasses(table *geodata.Table, sites []*Site, tags []Tag, order []Level)
 	return v4, v6
 }
 
-func dumbNearest(place geodata.Place, sites []*Site) (text string) {
-	if !place.HasLocation {
+func dumbNearest(table *geodata.Table, place geodata.Place, sites []*Site) (text string) {
+	band, measured := 100, false
+	for _, time := range table.RTT(place.RTT) {
+		measured = measured || slices.ContainsFunc(sites, func(s *Site) bool { return s.ID == time.Site })
+	}
+	if measured {
+		band = 500
+	} else if !place.HasLocation {
 		return ""
 	}
 	sorted := slices.Clone(sites)
-	km := func(s *Site) int { return place.Location.Direction().DistanceKm(s.Location.Direction()) }
+	km := func(s *Site) int {
+		for _, time := range table.RTT(place.RTT) {
+			if time.Site == s.ID {
+				return int(time.Milliseconds) * 50
+			}
+		}
+		if !place.HasLocation {
+			return 20016
+		}
+		return place.Location.Direction().DistanceKm(s.Location.Direction())
+	}
 	slices.SortStableFunc(sorted, func(a, b *Site) int { return km(a) - km(b) })
 	tier, head := -1, 0
 	var list []string
 	for i, s := range sorted[:min(8, len(sorted))] {
-		if i == 0 || km(s) > head+100 {
+		if i == 0 || km(s) > head+band {
 			tier, head = tier+1, km(s)
 		}
 		list = append(list, fmt.Sprintf("%d of %s ", tier, s.ID))
@@ -125,8 +141,12 @@ func TestClassesLookup(t *testing.T) {
 			edges = append(edges, prefix.Addr(), prefix.Addr().Prev())
 			networks[prefix.String()] = randomPlace(rng)
 		}
-		table := tableOf(t, networks)
 		sites := randomSites(rng)
+		times := map[string][]geodata.SiteRTT{}
+		for range rng.IntN(6) {
+			times[randomNetwork(rng).String()] = randomTimes(rng)
+		}
+		table := measuredTable(t, networks, times)
 		tags, precedence := randomTags(rng), randomPrecedence(rng)
 		c := &Compiled{Geo: NewGeo(table), classes: map[classKey]*Classes{}}
 		classes := c.classesFor(sites, NewTagSet(tags, precedence), nil)
@@ -187,6 +207,15 @@ func randomSites(rng *rand.Rand) (sites []*Site) {
 		sites = append(sites, s)
 	}
 	return sites
+}
+
+// randomTimes are those of some sites, one of which no world has.
+func randomTimes(rng *rand.Rand) (times []geodata.SiteRTT) {
+	times = append(times, geodata.SiteRTT{Site: "elsewhere", Milliseconds: 1})
+	for _, i := range rng.Perm(12)[:rng.IntN(12)] {
+		times = append(times, geodata.SiteRTT{Site: siteName(i), Milliseconds: uint16(1 + rng.IntN(60))})
+	}
+	return times
 }
 
 func randomClient(rng *rand.Rand, edges []netip.Addr) netip.Addr {

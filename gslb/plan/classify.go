@@ -13,14 +13,16 @@ import (
 type classCompiler struct {
 	geo      *Geo
 	sites    []gslb.Direction // none where the method does not ask for distance
-	tags     *TagSet          // that tell clients apart
+	ids      map[gslb.SiteID]uint16
+	tags     *TagSet // that tell clients apart
 	rounding Rounding
 
-	out   *Classes
-	known map[string]listRef
-	key   []byte
-	near  []distant
-	chord []gslb.Chord // of every site
+	out      *Classes
+	known    map[string]listRef
+	measured map[measuredAt]listRef
+	key      []byte
+	near     []distant
+	chord    []gslb.Chord // of every site
 }
 
 // listRef is a candidate list in Classes.lists.
@@ -37,7 +39,7 @@ type distant struct {
 }
 
 func (c *classCompiler) compile() *Classes {
-	c.out = &Classes{Tags: c.tags}
+	c.out = &Classes{Tags: c.tags, table: c.geo.Table}
 	c.known = map[string]listRef{}
 	lists := make([]listRef, len(c.geo.locations))
 	if len(c.sites) > 0 {
@@ -54,10 +56,7 @@ func (c *classCompiler) compile() *Classes {
 func (c *classCompiler) groups(lists []listRef, matches func(place int) uint32) []geodata.Group {
 	of, made := make([]geodata.Group, c.geo.Table.Places()), map[packedClass]geodata.Group{}
 	for i := range of {
-		var list listRef
-		if at := c.geo.locationOf[i]; at >= 0 {
-			list = lists[at]
-		}
+		list := c.listOf(i, lists)
 		class := pack(list, matches(i))
 		group, ok := made[class]
 		if !ok {
@@ -67,6 +66,18 @@ func (c *classCompiler) groups(lists []listRef, matches func(place int) uint32) 
 		of[i] = group
 	}
 	return of
+}
+
+// listOf is the candidates of a place: by what was measured there, else by its location.
+func (c *classCompiler) listOf(place int, lists []listRef) listRef {
+	at := c.geo.locationOf[place]
+	if row := c.geo.Table.Place(geodata.PlaceID(place)).RTT; row != 0 && c.hasOurs(row) {
+		return c.measuredList(measuredAt{at, row})
+	}
+	if at < 0 {
+		return listRef{}
+	}
+	return lists[at]
 }
 
 // matches returns what says where in Classes.matches the tags of a place begin. It stores each list once.
@@ -122,9 +133,14 @@ func (c *classCompiler) nearest(from gslb.Direction) []distant {
 			c.near = append(c.near, distant{site: uint16(site), km: int32(from.DistanceKm(c.sites[site]))})
 		}
 	}
+	return c.ranked(c.rounding.NearEqualKm)
+}
+
+// ranked is the candidates among the sites in near: the nearest ones in tiers.
+func (c *classCompiler) ranked(nearEqualKm int32) []distant {
 	slices.SortFunc(c.near, func(a, b distant) int { return cmp.Or(int(a.km-b.km), int(a.site)-int(b.site)) })
 	list := c.near[:min(len(c.near), c.rounding.Candidates)]
-	c.setTiers(list)
+	setTiers(list, nearEqualKm)
 	slices.SortFunc(list, func(a, b distant) int { return cmp.Or(int(a.tier)-int(b.tier), int(a.site)-int(b.site)) })
 	return list
 }
@@ -152,10 +168,10 @@ func (c *classCompiler) reach(from gslb.Direction) gslb.Chord {
 }
 
 // setTiers puts each site that is near-equal to the first of a tier into that tier.
-func (c *classCompiler) setTiers(sorted []distant) {
+func setTiers(sorted []distant, nearEqualKm int32) {
 	tier, first := uint8(0), sorted[0].km
 	for i := range sorted {
-		if i > 0 && (c.rounding.NearEqualKm == 0 || sorted[i].km > first+c.rounding.NearEqualKm) {
+		if i > 0 && (nearEqualKm == 0 || sorted[i].km > first+nearEqualKm) {
 			tier, first = tier+1, sorted[i].km
 		}
 		sorted[i].tier = tier

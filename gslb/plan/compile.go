@@ -207,11 +207,7 @@ func (c *Compiled) classesFor(sites []*Site, tags *TagSet, previous *Compiled) *
 		c.classes[key] = previous.classes[key]
 		return c.classes[key]
 	}
-	var locations []gslb.Location
-	for _, s := range sites {
-		locations = append(locations, s.Location)
-	}
-	c.classes[key] = c.Geo.Classes(locations, tags, DefaultRounding)
+	c.classes[key] = c.Geo.Classes(sites, tags, DefaultRounding)
 	return c.classes[key]
 }
 

@@ -43,17 +43,19 @@ type Rounding struct {
 	Candidates int
 	// NearEqualKm is the detour within which sites share a tier; 0 gives every site its own.
 	NearEqualKm int32
+	// NearEqualMilliseconds is the same where times to sites were measured.
+	NearEqualMilliseconds int32
 }
 
 // DefaultRounding is that of every service.
-var DefaultRounding = Rounding{Candidates: MaxCandidates, NearEqualKm: NearEqualKm}
+var DefaultRounding = Rounding{Candidates: MaxCandidates, NearEqualKm: NearEqualKm, NearEqualMilliseconds: NearEqualMilliseconds}
 
-// Classes compiles the classes of sites at locations, by the tags that tell clients apart. Without locations distance
-// plays no part.
-func (g *Geo) Classes(locations []gslb.Location, tags *TagSet, rounding Rounding) *Classes {
-	compiler := classCompiler{geo: g, tags: tags, rounding: rounding}
-	for _, l := range locations {
-		compiler.sites = append(compiler.sites, l.Direction())
+// Classes compiles the classes of sites, by the tags that tell clients apart. Without sites distance plays no part.
+func (g *Geo) Classes(sites []*Site, tags *TagSet, rounding Rounding) *Classes {
+	compiler := classCompiler{geo: g, tags: tags, rounding: rounding, ids: map[gslb.SiteID]uint16{}}
+	for i, s := range sites {
+		compiler.sites = append(compiler.sites, s.Location.Direction())
+		compiler.ids[s.ID] = uint16(i)
 	}
 	return compiler.compile()
 }

@@ -56,7 +56,19 @@ func serviceName(i int) gslb.Name { return gslb.Name(fmt.Sprintf("n%03d.edge.exa
 
 func tableOf(t testing.TB, networks map[string]geodata.Place) *geodata.Table {
 	t.Helper()
+	return measuredTable(t, networks, nil)
+}
+
+// measuredTable has times measured from networks, too.
+func measuredTable(t testing.TB, networks map[string]geodata.Place, times map[string][]geodata.SiteRTT) *geodata.Table {
+	t.Helper()
 	var b geodata.Builder
+	rtt := b.RTT("lbagent")
+	for prefix, row := range times {
+		if err := rtt.Add(netip.MustParsePrefix(prefix), row); err != nil {
+			t.Fatal(err)
+		}
+	}
 	layer := b.Override("operator")
 	for prefix, place := range networks {
 		if err := layer.Add(netip.MustParsePrefix(prefix), place); err != nil {

@@ -96,6 +96,9 @@ func decide(snapshot *world.Snapshot, q Query, trace *Trace) Decision {
 		return out
 	}
 	d.class, d.scopeBits = d.choice.Classes.Lookup(d.unit)
+	if !q.Client.FromECS {
+		d.correct(q.Client.Prefix.Addr())
+	}
 	trace.begin(&d)
 	return d.answer(out)
 }
@@ -110,6 +113,13 @@ type decider struct {
 	class     plan.Class
 	scopeBits int
 	trace     *Trace
+}
+
+// correct takes the class of a known resolver's clients in place of its own.
+func (d *decider) correct(resolver netip.Addr) {
+	if class, known := d.choice.Classes.LookupResolver(resolver); known {
+		d.class, d.scopeBits = class, d.unit.Bits()
+	}
 }
 
 func (d *decider) answer(out Decision) Decision {

@@ -61,13 +61,15 @@ type TraceFrom struct {
 
 // TraceRow is one endpoint in a decision. Km is -1 where distance had no part in it.
 type TraceRow struct {
-	Site     gslb.SiteID   `json:"site"`
-	Tier     int           `json:"tier"`
-	Km       int           `json:"km"`
-	Up       bool          `json:"up"`
-	Drained  bool          `json:"drained"`
-	Capacity gslb.MilliRPS `json:"capacityMilliRPS"`
-	Chosen   bool          `json:"chosen"`
+	Site gslb.SiteID `json:"site"`
+	Tier int         `json:"tier"`
+	Km   int         `json:"km"`
+	// RTTMilliseconds is what was measured from the client's network, 0 if nothing was.
+	RTTMilliseconds int           `json:"rttMilliseconds,omitempty"`
+	Up              bool          `json:"up"`
+	Drained         bool          `json:"drained"`
+	Capacity        gslb.MilliRPS `json:"capacityMilliRPS"`
+	Chosen          bool          `json:"chosen"`
 }
 
 // Explain decides like Decide and says how.
@@ -79,14 +81,23 @@ func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
 		Generation: snapshot.Generation, MapDigest: snapshot.Plan.Digest, GeoDigest: snapshot.Plan.Geo.Table.Digest(),
 		Method: compiled.Spec.Steering.Method,
 	}
-	t.Place = placeOf(snapshot.Plan.Geo.Table, t.Unit)
+	times := t.lookup(snapshot.Plan.Geo.Table)
 	t.finish(snapshot, q, decide(snapshot, q, &t))
-	t.measure(snapshot.Plan.Map.Sites)
+	t.measure(snapshot.Plan.Map.Sites, times)
 	return t
 }
 
-func placeOf(table *geodata.Table, unit netip.Prefix) TracePlace {
-	id, prefix := table.Lookup(unit.Addr())
+// lookup finds the client's place, and what was measured there.
+func (t *Trace) lookup(table *geodata.Table) []geodata.SiteRTT {
+	id, prefix := table.Lookup(t.Unit.Addr())
+	if known, ok := table.KnownResolver(t.Client.Addr()); ok && !t.FromECS {
+		id, prefix = known, t.Client
+	}
+	t.Place = placeOf(table, id, prefix)
+	return table.RTT(table.Place(id).RTT)
+}
+
+func placeOf(table *geodata.Table, id geodata.PlaceID, prefix netip.Prefix) TracePlace {
 	place, from := table.Place(id), table.From(id)
 	return TracePlace{
 		Known: place.HasLocation, Location: place.Location,
@@ -128,13 +139,16 @@ func (d *decider) row(endpoint int) TraceRow {
 }
 
 // measure puts the client's own distances in place of the class', which are those of whichever place came first.
-func (t *Trace) measure(sites []plan.Site) {
+func (t *Trace) measure(sites []plan.Site, times []geodata.SiteRTT) {
 	from := t.Place.Location.Direction()
 	for i := range t.Candidates {
 		row := &t.Candidates[i]
 		site := slices.IndexFunc(sites, func(s plan.Site) bool { return s.ID == row.Site })
 		if row.Km >= 0 && site >= 0 {
 			row.Km = from.DistanceKm(sites[site].Location.Direction())
+		}
+		if time := slices.IndexFunc(times, func(m geodata.SiteRTT) bool { return m.Site == row.Site }); time >= 0 {
+			row.RTTMilliseconds = int(times[time].Milliseconds)
 		}
 	}
 }
