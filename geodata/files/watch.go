@@ -1,0 +1,69 @@
+package files
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+)
+
+// Poll is how often files are looked at, and Quiet how long they must have rested before they are read. Polling also
+// sees files that are swapped by symbolic link, as Kubernetes does with ConfigMaps.
+const (
+	Poll  = 500 * time.Millisecond
+	Quiet = 5 * time.Second
+)
+
+// Watch notices when files change.
+type Watch struct {
+	paths []string
+	read  looks
+}
+
+// NewWatch remembers what the files look like now. Make it before the files are read, so that a change that comes in
+// between is noticed.
+func NewWatch(paths ...string) *Watch {
+	return &Watch{paths: paths, read: look(paths)}
+}
+
+// Run calls changed after files differ from when they were last read and have rested, until ctx ends.
+func (w *Watch) Run(ctx context.Context, changed func()) {
+	ticker := time.NewTicker(Poll)
+	defer ticker.Stop()
+	seen, since := w.read, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if now := look(w.paths); !now.equal(seen) {
+			seen, since = now, time.Now()
+		} else if !seen.equal(w.read) && time.Since(since) >= Quiet {
+			w.read = seen
+			changed()
+		}
+	}
+}
+
+// looks are what files look like; nil for one that is not there.
+type looks []os.FileInfo
+
+func look(paths []string) looks {
+	l := make(looks, len(paths))
+	for i, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			l[i] = info
+		}
+	}
+	return l
+}
+
+func (l looks) equal(other looks) bool {
+	return slices.EqualFunc(l, other, func(a, b os.FileInfo) bool {
+		if a == nil || b == nil {
+			return a == nil && b == nil
+		}
+		return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	})
+}
