@@ -19,9 +19,6 @@ import (
 // askTimeout bounds one question to the hub.
 const askTimeout = 5 * time.Second
 
-// maxMapBytes bounds a map; the hub refuses to publish a larger one.
-const maxMapBytes = wire.MaxObjectBytes
-
 // FollowMap calls deliver with the signed head, once on connecting and then within milliseconds of every move, until
 // ctx ends; it then returns ctx's error. Only a head that differs from the last one taken is delivered, never two at a
 // time, and not one per move: the newest wins. deliver fetches the map with FetchMap. If it returns an error, the head
@@ -103,19 +100,9 @@ func (m *Member) FetchMap(ctx context.Context, digest string) ([]byte, error) {
 }
 
 func (m *Member) fetchMap(ctx context.Context, digest string) ([]byte, error) {
-	var data []byte
-	for {
-		chunk, size, err := m.fetchChunk(ctx, digest, len(data))
-		if err != nil {
-			return nil, err
-		}
-		data = append(data, chunk...)
-		if len(data) == size {
-			break
-		}
-		if len(data) > size || len(chunk) == 0 {
-			return nil, fmt.Errorf("the hub sent %d bytes of %d", len(data), size)
-		}
+	data, err := m.fetchObject(ctx, wire.Object, digest)
+	if err != nil {
+		return nil, err
 	}
 	sum := sha256.Sum256(data)
 	if digest != "sha256:"+hex.EncodeToString(sum[:]) {
@@ -124,18 +111,45 @@ func (m *Member) fetchMap(ctx context.Context, digest string) ([]byte, error) {
 	return data, nil
 }
 
+// FetchTable reads the geo table of a digest, at most 64 MiB. The digest is of what is in the file, so the caller decodes
+// and compares it. ErrNotFound: the bus does not hold it. Only name servers may.
+func (m *Member) FetchTable(ctx context.Context, digest string) ([]byte, error) {
+	data, err := m.fetchObject(ctx, wire.Table, digest)
+	if err != nil {
+		return nil, fmt.Errorf("fetch geo table %s: %w", digest, err)
+	}
+	return data, nil
+}
+
+// fetchObject reads an object chunk by chunk.
+func (m *Member) fetchObject(ctx context.Context, op wire.Operation, digest string) (data []byte, err error) {
+	for {
+		chunk, size, err := m.fetchChunk(ctx, op, digest, len(data))
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, chunk...)
+		if len(data) == size {
+			return data, nil
+		}
+		if len(data) > size || len(chunk) == 0 {
+			return nil, fmt.Errorf("the hub sent %d bytes of %d", len(data), size)
+		}
+	}
+}
+
 // fetchChunk reads what follows offset, and the size of the whole.
-func (m *Member) fetchChunk(ctx context.Context, digest string, offset int) (chunk []byte, size int, err error) {
+func (m *Member) fetchChunk(ctx context.Context, op wire.Operation, digest string, offset int) (chunk []byte, size int, err error) {
 	request, err := json.Marshal(wire.ObjectRequest{Digest: digest, Offset: offset})
 	if err != nil {
 		return nil, 0, err
 	}
-	answer, err := m.ask(ctx, wire.Object, request)
+	answer, err := m.ask(ctx, op, request)
 	if err != nil {
 		return nil, 0, err
 	}
 	size, err = strconv.Atoi(answer.Header.Get(wire.SizeHeader))
-	if err != nil || size < 0 || size > maxMapBytes {
+	if err != nil || size < 0 || size > wire.MaxObjectBytes {
 		return nil, 0, fmt.Errorf("the hub gave its size as %q", answer.Header.Get(wire.SizeHeader))
 	}
 	return answer.Data, size, nil

@@ -1,4 +1,4 @@
-// Package keep holds the last known good maps, and what the probes knew, on a name server's disk.
+// Package keep holds the last known good maps and geo tables, and what the probes knew, on a name server's disk.
 //
 // A name server that starts while hub and bus are gone, or while its world file is broken, serves the newest map that is
 // kept, for ever. Every file is written aside and renamed into place, and carries what is needed to verify it again; a

@@ -18,6 +18,7 @@ const reportInterval = 10 * time.Second
 type Bus interface {
 	FollowMap(ctx context.Context, deliver func(ctx context.Context, signedHead []byte) error) error
 	FetchMap(ctx context.Context, digest string) ([]byte, error)
+	FetchTable(ctx context.Context, digest string) ([]byte, error)
 	PublishReport(data []byte) error
 }
 

@@ -80,7 +80,7 @@ func (n *Node) ProposeWorld(ctx context.Context, m *plan.Map) error {
 	if err != nil {
 		return err
 	}
-	head := plan.Head{Digest: plan.DigestOf(data), GeoDigest: n.config.Geo.Table.Digest()}
+	head := plan.Head{Digest: plan.DigestOf(data)} // a file is planned with no geo table
 	if served := n.store.Load(); served.Plan != nil && served.Plan.Digest == head.Digest {
 		n.status.confirmed()
 		return nil

@@ -1,18 +1,21 @@
 // Package node is what a name server runs beside its DNS engine.
 //
 // It follows a source of maps (a world file, or the bus), holds every proposal against the guards, compiles it aside,
-// keeps it on disk, runs the probes of its endpoints, and swaps snapshots. The DNS plugin only reads the Store. One
+// keeps it on disk, runs the probes of its endpoints, and swaps snapshots; likewise it takes another geo table in place of
+// the one in use, and follows the hub's. The DNS plugin only reads the Store. One
 // goroutine, Run, owns the builder; a death is swapped in at once, everything else at most once a second.
 //
 // Losing the source changes nothing: the last map stands for ever, and health goes on from the node's own probes.
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tidegate.dev/tidegate/gslb"
@@ -27,7 +30,11 @@ const swapInterval = time.Second
 
 // Config is what a node needs.
 type Config struct {
-	Geo *plan.Geo
+	// Geo is the table to start with, and GeoFrom its source; none is the embedded one.
+	Geo     *plan.Geo
+	GeoFrom GeoFrom
+	// GeoKept says that Geo was read back from disk, in place of what its source has.
+	GeoKept bool
 	// GeoTrouble is why Geo is not the table that the operator asked for; it stands in the status.
 	GeoTrouble string
 	// Folder keeps maps over restarts; nil keeps nothing.
@@ -43,11 +50,16 @@ type Node struct {
 	config   Config
 	store    *world.Store
 	compiled chan compiledProposal
+	tables   chan compiledGeo
 	verdicts chan probe.Verdict
 	swapped  chan struct{} // holds one note: there is something to report
+	headNews chan struct{} // holds one note: a map with another head is served
 	prober   *probe.Prober
-	proposal sync.Mutex // one proposal at a time is compiled
-	status   status
+	// geo is the table in use. The loop writes it, and never while a proposal of a map is on its way.
+	geo         atomic.Pointer[geoInUse]
+	proposal    sync.Mutex // one proposal at a time is compiled
+	geoProposal sync.Mutex // one table at a time is held against the one in use
+	status      status
 }
 
 // Proposal is a map that a source offers. SignedHead is kept on disk with it; a world file has none.
@@ -73,10 +85,14 @@ func New(config Config) *Node {
 		config:   config,
 		store:    world.NewStore(),
 		compiled: make(chan compiledProposal),
+		tables:   make(chan compiledGeo),
 		verdicts: make(chan probe.Verdict, 1024),
 		swapped:  make(chan struct{}, 1),
+		headNews: make(chan struct{}, 1),
 		status:   newStatus(),
 	}
+	n.geo.Store(&geoInUse{Geo: config.Geo, from: cmp.Or(config.GeoFrom, GeoEmbedded), kept: config.GeoKept})
+	n.status.setGeoTrouble(config.GeoTrouble)
 	n.prober = probe.New(func(v probe.Verdict) { n.verdicts <- v })
 	return n
 }
@@ -110,7 +126,7 @@ func (n *Node) propose(ctx context.Context, p Proposal) error {
 	}
 	ready := compiledProposal{
 		Proposal: p,
-		plan:     plan.Compile(next, p.Head.Digest, n.config.Geo, served.Plan),
+		plan:     plan.Compile(next, p.Head.Digest, n.geo.Load().Geo, served.Plan),
 		done:     make(chan error, 1),
 	}
 	if err := rehearse(ready.plan); err != nil {
@@ -145,6 +161,9 @@ func (n *Node) Run(ctx context.Context) error {
 			return l.drain()
 		case p := <-n.compiled:
 			p.done <- l.take(ctx, p)
+		case g := <-n.tables:
+			l.takeGeo(g)
+			close(g.done)
 		case v := <-n.verdicts:
 			l.verdict(v)
 			l.moreVerdicts()
@@ -164,6 +183,7 @@ type loop struct {
 	node     *Node
 	builder  *world.Builder
 	down     map[world.Target]time.Time
+	trusted  bool // the map that is served is a world file's
 	news     bool // something changed since the last swap
 	urgent   bool // and it must not wait
 	lastSwap time.Time
@@ -176,19 +196,26 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 	}
 	gone := l.node.store.Load().Gone(p.plan)
 	l.node.config.Log.Info("a map is served", "generation", p.Head.Generation, "services", len(p.plan.Services), "gone", namesText(gone))
-	l.builder.SetPlan(p.Head.Generation, p.plan)
-	for target := range l.down {
-		l.builder.SetDown(target, true)
-	}
-	l.news, l.urgent = true, true
+	l.setPlan(p.Head.Generation, p.plan)
 	targets := world.Targets(p.plan.Map)
 	l.forget(targets)
 	l.node.prober.SetTargets(ctx, targets, func(t world.Target) bool { _, down := l.down[t]; return down })
 	l.node.status.served(p.Proposal, time.Now())
-	l.node.warn(warningsOf(p))
+	l.trusted = p.Trusted
+	l.node.warn(warningsOf(l.trusted, p.plan))
 	l.keep(p.Proposal)
 	l.swapIfDue(time.Now())
+	poke(l.node.headNews)
 	return nil
+}
+
+// setPlan has the next swap, which is due at once, serve a plan.
+func (l *loop) setPlan(generation uint64, compiled *plan.Compiled) {
+	l.builder.SetPlan(generation, compiled)
+	for target := range l.down {
+		l.builder.SetDown(target, true)
+	}
+	l.news, l.urgent = true, true
 }
 
 // namesText lists names for the log, the first few of many.
@@ -251,11 +278,16 @@ func (l *loop) swapIfDue(now time.Time) time.Duration {
 	l.news, l.urgent, l.lastSwap = false, false, now
 	l.node.status.setDown(l.down)
 	l.saveDown()
+	poke(l.node.swapped)
+	return 0
+}
+
+// poke leaves a note unless one is waiting.
+func poke(c chan<- struct{}) {
 	select {
-	case l.node.swapped <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
-	return 0
 }
 
 // drain ends Run: verdicts that are under way must not block the probes that send them.

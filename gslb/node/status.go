@@ -20,11 +20,7 @@ type Status struct {
 	Daemon     string      `json:"daemon"`
 	Generation uint64      `json:"generation"`
 	MapDigest  plan.Digest `json:"mapDigest,omitempty"`
-	GeoDigest  string      `json:"geoDigest"`
-	// GeoWanted is the digest of another geo table that the map was planned with; empty if it is the node's own.
-	GeoWanted string `json:"geoWanted,omitempty"`
-	// GeoTrouble is why the operator's own databases are not used.
-	GeoTrouble string `json:"geoTrouble,omitempty"`
+	GeoStatus
 	// BusTrouble is why the bus is not followed though it should be: what is kept on disk is served meanwhile.
 	BusTrouble string `json:"busTrouble,omitempty"`
 	// ServedSince is when the map was swapped in; zero before the first.
@@ -63,11 +59,12 @@ type status struct {
 	refused     map[string]uint64
 	lastRefused string
 	busTrouble  string
+	geo         geoState
 	warnings    []string
 }
 
 func newStatus() status {
-	return status{mu: new(sync.Mutex), refused: map[string]uint64{}}
+	return status{mu: new(sync.Mutex), refused: map[string]uint64{}, geo: geoState{reloads: map[string]uint64{}}}
 }
 
 func (s *status) served(p Proposal, now time.Time) {
@@ -148,17 +145,13 @@ func (n *Node) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := Status{
-		Daemon: "nameserver", Generation: snapshot.Generation, GeoDigest: n.config.Geo.Table.Digest(),
-		GeoTrouble: n.config.GeoTrouble, BusTrouble: s.busTrouble, ServedSince: s.servedSince, FromDisk: s.fromDisk,
+		Daemon: "nameserver", Generation: snapshot.Generation, GeoStatus: n.geoStatus(), BusTrouble: s.busTrouble, ServedSince: s.servedSince, FromDisk: s.fromDisk,
 		Refused: maps.Clone(s.refused), LastRefused: s.lastRefused, Warnings: slices.Clone(s.warnings),
 	}
 	if snapshot.Plan != nil {
 		out.MapDigest = snapshot.Plan.Digest
 		out.Names = namesOf(snapshot.Plan.Map)
 		out.Sites, out.Services = len(snapshot.Plan.Map.Sites), len(snapshot.Plan.Map.Services)
-	}
-	if s.head.GeoDigest != "" && s.head.GeoDigest != out.GeoDigest {
-		out.GeoWanted = s.head.GeoDigest
 	}
 	for target, since := range s.down {
 		out.Down = append(out.Down, Down{target.Service, target.Addr.String(), since})
@@ -174,7 +167,8 @@ func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
 	s := n.Status()
 	report := signal.NameServerReport{
 		Version: signal.Version, Name: name, SampledAt: now,
-		Generation: s.Generation, MapDigest: string(s.MapDigest), GeoDigest: s.GeoDigest, Refused: s.LastRefused,
+		Generation: s.Generation, MapDigest: string(s.MapDigest), GeoDigest: s.GeoDigest,
+		Refused: s.LastRefused, GeoTrouble: s.GeoTrouble,
 	}
 	snapshot := n.store.Load()
 	if snapshot.Plan == nil {

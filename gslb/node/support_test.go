@@ -65,8 +65,14 @@ func start(t *testing.T, folder string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startWith(t, folder, Config{Geo: plan.NewGeo(table)})
+}
+
+// startWith is start with a geo table of the test's own.
+func startWith(t *testing.T, folder string, config Config) *rig {
+	t.Helper()
 	r := &rig{t: t}
-	config := Config{Geo: plan.NewGeo(table), Log: slog.New(slog.DiscardHandler)}
+	config.Log = slog.New(slog.DiscardHandler)
 	if folder != "" {
 		f, err := keep.Open(folder)
 		if err != nil {

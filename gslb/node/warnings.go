@@ -1,17 +1,21 @@
 package node
 
-import "slices"
+import (
+	"slices"
+
+	"tidegate.dev/tidegate/gslb/plan"
+)
 
 // maxWarnings bounds how many warnings a status lists.
 const maxWarnings = 100
 
 // warningsOf are what an operator should look at in a world file that is served all the same. A hub's map has none: the
 // hub tells them where its objects are.
-func warningsOf(p compiledProposal) (list []string) {
-	if !p.Trusted {
+func warningsOf(trusted bool, compiled *plan.Compiled) (list []string) {
+	if !trusted {
 		return nil
 	}
-	for _, c := range p.plan.Map.Contradictions(p.plan.Geo.Table, maxWarnings) {
+	for _, c := range compiled.Map.Contradictions(compiled.Geo.Table, maxWarnings) {
 		list = append(list, c.String())
 	}
 	return list

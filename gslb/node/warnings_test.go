@@ -15,10 +15,10 @@ import (
 // A world file that declares a line against the geo data is served, and says so: in the status as long as it is, and in
 // the log once.
 func TestWarnings(t *testing.T) {
-	r := start(t, "")
+	r := startWith(t, "", Config{Geo: geoWithLine(t, "telecom")})
 	defer r.stop()
 	var log strings.Builder
-	r.config.Geo, r.config.Log = geoWithLine(t, "telecom"), slog.New(slog.NewTextHandler(&log, nil))
+	r.config.Log = slog.New(slog.NewTextHandler(&log, nil))
 	declare := func(line gslb.Line, services int) *plan.Map {
 		m := mapOf(services, 2)
 		m.Services[0].Endpoints[0].Addresses[0].Line = line

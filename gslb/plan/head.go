@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Head points name servers at the map to serve. It is small, signed, and moved by compare-and-set.
@@ -22,7 +23,8 @@ type Head struct {
 // Reason says why a map takes something away, so that a name server can tell a decision from an accident.
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
-	// Subject is the service's name, for Retired also an alias or a zone, or the site's for SiteGone and SiteDrained.
+	// Subject is the service's name, for Retired also an alias or a zone, or the site's for SiteGone and SiteDrained, or the
+	// table's digest for GeoChanged.
 	Subject string `json:"subject"`
 }
 
@@ -30,7 +32,8 @@ type Reason struct {
 type ReasonKind string
 
 // What a map may take away. Retired: the owner deleted the object, or the annotation; for a zone, its Zone object. Asleep:
-// the owner scaled to zero. Forced: an operator insists, against the velocity guard.
+// the owner scaled to zero. Forced: an operator insists, against the velocity guard. GeoChanged: the operator chose other
+// files for the geo table, or insists on it, against the guards of its update.
 const (
 	ReasonRetired     ReasonKind = "Retired"
 	ReasonAsleep      ReasonKind = "Asleep"
@@ -38,7 +41,13 @@ const (
 	ReasonSiteGone    ReasonKind = "SiteGone"
 	ReasonSiteDrained ReasonKind = "SiteDrained"
 	ReasonForced      ReasonKind = "Forced"
+	ReasonGeoChanged  ReasonKind = "GeoChanged"
 )
+
+// Explains says whether the head gives a reason.
+func (h Head) Explains(kind ReasonKind, subject string) bool {
+	return slices.Contains(h.Reasons, Reason{kind, subject})
+}
 
 // signedHead is the head on the wire: the exact bytes that were signed, and the signature.
 type signedHead struct {

@@ -70,6 +70,8 @@ type NameServerReport struct {
 	GeoDigest  string    `json:"geoDigest"`
 	// Refused is the reason for which the newest head was not taken; empty if it was.
 	Refused string `json:"refused,omitempty"`
+	// GeoTrouble is why the hub's geo table, or the name server's own, is not in use; empty if it is.
+	GeoTrouble string `json:"geoTrouble,omitempty"`
 	// Dead lists the endpoints that this name server's own probes call down.
 	Dead []DeadEndpoint `json:"dead,omitempty"`
 }

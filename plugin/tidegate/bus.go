@@ -107,6 +107,9 @@ func (s *server) follow(ctx context.Context) error {
 		}
 		member.Close()
 	})
+	if len(s.settings.geoFiles) == 0 {
+		s.run(func() { s.node.FollowGeo(ctx, member) })
+	}
 	name := s.credentials.Name
 	s.run(func() { s.node.ReportTo(ctx, member, name) })
 	return nil

@@ -1,6 +1,7 @@
 package tidegate
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
@@ -32,6 +33,10 @@ var (
 	servedDesc     = prometheus.NewDesc(metricName("map_served_timestamp_seconds"), "When the map that is served was swapped in.", nil, nil)
 	downDesc       = prometheus.NewDesc(metricName("addresses_down"), "Addresses that the probes of this name server call down.", nil, nil)
 	refusedDesc    = prometheus.NewDesc(metricName("maps_refused_total"), "Maps and world files that were refused, by reason.", []string{"reason"}, nil)
+
+	geoTimeDesc    = prometheus.NewDesc(metricName("geo_data_timestamp_seconds"), "When the oldest data of the geo table in use was made; absent if no source says.", nil, nil)
+	geoInfoDesc    = prometheus.NewDesc(metricName("geo_table_info"), "The geo table in use: its digest, what it was made of, and where it came from.", []string{"digest", "source", "from"}, nil)
+	geoReloadsDesc = prometheus.NewDesc(metricName("geo_reloads_total"), "Geo tables that were offered since the start, by what became of them.", []string{"result"}, nil)
 )
 
 func metricName(name string) string {
@@ -47,7 +52,7 @@ var observed = func() *nodeCollector {
 
 // Describe implements prometheus.Collector.
 func (c *nodeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{generationDesc, servedDesc, downDesc, refusedDesc} {
+	for _, desc := range []*prometheus.Desc{generationDesc, servedDesc, downDesc, refusedDesc, geoTimeDesc, geoInfoDesc, geoReloadsDesc} {
 		ch <- desc
 	}
 }
@@ -66,6 +71,18 @@ func (c *nodeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, reason := range node.RefusedReasons() {
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(s.Refused[reason]), reason)
+	}
+	collectGeo(ch, s.GeoStatus)
+}
+
+func collectGeo(ch chan<- prometheus.Metric, s node.GeoStatus) {
+	source := strings.ToValidUTF8(s.GeoSource, "?") // it is made of file names
+	ch <- prometheus.MustNewConstMetric(geoInfoDesc, prometheus.GaugeValue, 1, s.GeoDigest, source, string(s.GeoFrom))
+	if !s.GeoDate.IsZero() {
+		ch <- prometheus.MustNewConstMetric(geoTimeDesc, prometheus.GaugeValue, float64(s.GeoDate.Unix()))
+	}
+	for _, result := range node.GeoResults() {
+		ch <- prometheus.MustNewConstMetric(geoReloadsDesc, prometheus.CounterValue, float64(s.GeoReloads[result]), result)
 	}
 }
 

@@ -7,9 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"tidegate.dev/tidegate/geodata"
-	"tidegate.dev/tidegate/geodata/embedded"
-	"tidegate.dev/tidegate/geodata/load"
+	"tidegate.dev/tidegate/geodata/files"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/keep"
@@ -27,6 +25,7 @@ type server struct {
 	world       *plan.Map
 	credentials bus.Credentials
 	trouble     error
+	geoWatch    *files.Watch // of the operator's geo files
 	// look is how long to wait between looks at credentials that cannot be read.
 	look   time.Duration
 	log    *slog.Logger
@@ -50,11 +49,13 @@ func newServer(s settings, log *slog.Logger, prepare func(*plan.Compiled, uint64
 	if out.readSource(); out.trouble != nil && out.folder == nil {
 		return nil, out.trouble
 	}
-	table, trouble, err := openGeo(s, log)
+	out.geoWatch = files.NewWatch(s.geoFiles...)
+	geo, err := chooseGeo(s, out.folder, log)
 	if err != nil {
 		return nil, err
 	}
-	out.node = node.New(node.Config{Geo: plan.NewGeo(table), GeoTrouble: trouble, Folder: out.folder, Log: log, Prepare: prepare})
+	out.node = node.New(node.Config{Geo: plan.NewGeo(geo.table), GeoFrom: geo.from, GeoKept: geo.kept, GeoTrouble: geo.trouble,
+		Folder: out.folder, Log: log, Prepare: prepare})
 	return out, nil
 }
 
@@ -65,23 +66,6 @@ func (s *server) readSource() {
 		s.credentials, s.trouble = readCredentials(s.settings)
 	}
 }
-
-// openGeo opens the operator's databases. One that can't be read must not keep a name server from its names: the embedded
-// table then serves, and trouble says why, in the log and in the status.
-func openGeo(s settings, log *slog.Logger) (table *geodata.Table, trouble string, err error) {
-	if len(s.geoFiles) > 0 {
-		if table, err = load.Files(s.geoFiles...); err == nil {
-			return table, "", nil
-		}
-		trouble = err.Error()
-		log.Error("the geo databases are not used, the embedded table serves: mend the files and restart", "why", err)
-	}
-	table, err = embeddedTable()
-	return table, trouble, err
-}
-
-// embeddedTable is read once: a reload of CoreDNS takes the table that is there.
-var embeddedTable = sync.OnceValues(embedded.Open)
 
 // start runs the node and its source. It returns once the world file, or what is kept on disk, is served. After an error
 // nothing runs.
@@ -94,6 +78,9 @@ func (s *server) start(ctx context.Context) error {
 	})
 	if s.settings.admin != "" {
 		s.run(func() { s.serveAdmin(ctx) })
+	}
+	if len(s.settings.geoFiles) > 0 {
+		s.run(func() { s.followGeoFiles(ctx) })
 	}
 	source := s.startBus
 	if s.settings.world != "" {

@@ -21,7 +21,7 @@ var templates = map[string]jwt.Permissions{
 		Sub: allow(wire.InboxPrefix(name)+".>", wire.WorkNote(name)),
 	},
 	wire.RoleNameServer: {
-		Pub: allow("sig."+name+".>", wire.Ask(name, wire.Renew), wire.Ask(name, wire.Head), wire.Ask(name, wire.Object)),
+		Pub: allow("sig."+name+".>", wire.Ask(name, wire.Renew), wire.Ask(name, wire.Head), wire.Ask(name, wire.Object), wire.Ask(name, wire.Table)),
 		Sub: allow(wire.InboxPrefix(name)+".>", wire.MapNote),
 	},
 	wire.RoleHub: {

@@ -111,14 +111,19 @@ func (b *Bus) MoveQuietly(head []byte) {
 }
 
 // Maps tells whether the bus holds the map of a digest, asked of the bus itself.
-func (b *Bus) Maps() func(digest string) bool {
+func (b *Bus) Maps() func(digest string) bool { return b.holds("maps") }
+
+// Tables tells whether the bus holds the geo table of a digest, asked of the bus itself.
+func (b *Bus) Tables() func(digest string) bool { return b.holds("geo") }
+
+func (b *Bus) holds(store string) func(digest string) bool {
 	b.t.Helper()
-	maps, err := b.jetStream().ObjectStore(b.t.Context(), "maps")
+	objects, err := b.jetStream().ObjectStore(b.t.Context(), store)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return func(digest string) bool {
-		_, err := maps.GetInfo(b.t.Context(), digest)
+		_, err := objects.GetInfo(b.t.Context(), digest)
 		if err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
 			b.t.Error(err)
 		}

@@ -18,13 +18,14 @@ const (
 	mapBucket  = "map"  // key-value: the head
 	workBucket = "work" // key-value: SITE.inventory and SITE.bundle.KEY
 	mapStore   = "maps" // object store: maps by digest
+	tableStore = "geo"  // object store: geo tables by digest
 	headKey    = "head"
 )
 
 // buckets are the handles of what makeBuckets found or made.
 type buckets struct {
-	head, work jetstream.KeyValue
-	maps       jetstream.ObjectStore
+	head, work   jetstream.KeyValue
+	maps, tables jetstream.ObjectStore
 }
 
 // connect makes the hub's connection: in process, or to an external bus until ctx ends.
@@ -116,6 +117,12 @@ func (h *Hub) makeBuckets(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("object store %s: %w", mapStore, err)
+	}
+	b.tables, err = h.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket: tableStore, Replicas: replicas, Description: "geo tables by their digest",
+	})
+	if err != nil {
+		return fmt.Errorf("object store %s: %w", tableStore, err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package hub is the hub's side of the bus: the only writer of maps, heads and work, and the one that answers members.
 //
-// It keeps the head in a JetStream key-value bucket and moves it by compare-and-set, keeps maps in an object store and
-// work in another bucket, receives reports, and serves what members ask for (gslb/bus), each only its own. cmd/tidegate-hub
+// It keeps the head in a JetStream key-value bucket and moves it by compare-and-set, keeps maps and geo tables in object
+// stores and work in another bucket, receives reports, and serves what members ask for (gslb/bus), each only its own. cmd/tidegate-hub
 // and tests call it. It reads none of the bytes it carries.
 package hub
 
@@ -73,15 +73,15 @@ type Hub struct {
 	up, prune chan struct{}
 
 	// changing is held while members change, publishing while the bus is told, moving while the head moves or a map is
-	// removed.
-	changing, publishing, moving sync.Mutex
+	// removed, tabling while a geo table is stored.
+	changing, publishing, moving, tabling sync.Mutex
 	// headDigest is the map that the head of the last MoveHead names. moving guards it.
 	headDigest string
 
-	mu      sync.Mutex
-	user    authority.User
-	buckets *buckets
-	objects objects
+	mu           sync.Mutex
+	user         authority.User
+	buckets      *buckets
+	maps, tables shelf
 
 	limits limiter
 }
@@ -100,7 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Hub, error) {
 	}
 	h := &Hub{
 		cfg: cfg, closed: make(chan struct{}), up: make(chan struct{}, 1), prune: make(chan struct{}, 1),
-		limits: limiter{perSecond: asksPerSecond},
+		maps: mapShelf(), tables: tableShelf(), limits: limiter{perSecond: asksPerSecond},
 	}
 	h.ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := h.connect(ctx); err != nil {

@@ -62,7 +62,7 @@ func TestOutdated(t *testing.T) {
 			ObjectMeta: jetstream.ObjectMeta{Name: name}, ModTime: time.Unix(int64(100-i), 0),
 		})
 	}
-	got := outdated(infos)
+	got := outdated(infos, keepMaps)
 	if len(got) != 3 || got[0].Name != "k" || got[2].Name != "m" {
 		t.Errorf("outdated %v", got)
 	}

@@ -2,14 +2,10 @@ package hub
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -19,9 +15,6 @@ import (
 
 // keepMaps is how many published maps stay on the bus beside the head's.
 const keepMaps = 10
-
-// chunked is how objects are cut: one chunk is one message.
-var chunked = &jetstream.ObjectMetaOptions{ChunkSize: 512 << 10}
 
 // Revision is the bus' revision of the head. It is not a generation: it begins anew on a new disk.
 type Revision uint64
@@ -60,19 +53,9 @@ func (h *Hub) PublishMap(ctx context.Context, data []byte) (digest string, err e
 		return "", fmt.Errorf("publish a map: %d bytes, want 1 to %d", len(data), wire.MaxObjectBytes)
 	}
 	digest = digestOf(data)
-	err = h.withBuckets(ctx, func(b *buckets) error {
-		if info, err := b.maps.GetInfo(ctx, digest); err == nil && info.Size == uint64(len(data)) {
-			return b.maps.UpdateMeta(ctx, digest, info.ObjectMeta) // it is the newest again
-		}
-		_, err := b.maps.Put(ctx, jetstream.ObjectMeta{Name: digest, Opts: chunked}, bytes.NewReader(data))
-		return err
-	})
-	if err != nil {
+	if err := h.put(ctx, &h.maps, digest, bytes.Clone(data)); err != nil {
 		return "", fmt.Errorf("publish map %s: %w", digest, err)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.objects.add(digest, bytes.Clone(data))
 	return digest, nil
 }
 
@@ -160,76 +143,17 @@ func (h *Hub) pruneAll() {
 }
 
 func (h *Hub) pruneMaps(ctx context.Context) error {
-	return h.withBuckets(ctx, func(b *buckets) error {
-		stream, err := h.js.Stream(ctx, mapStream)
-		if err != nil {
-			return err
-		}
-		infos, err := listMaps(ctx, stream, b.maps)
-		if err != nil {
-			return err
-		}
-		for _, info := range outdated(infos) {
-			if err := h.removeMap(ctx, stream, info); err != nil {
-				return fmt.Errorf("remove map %s: %w", info.Name, err)
-			}
-		}
-		return nil
+	return h.removeOld(ctx, &h.maps, keepMaps, func(stream jetstream.Stream, info *jetstream.ObjectInfo) error {
+		return h.removeMap(ctx, stream, info)
 	})
 }
 
-// The object store's stream and subjects, as NATS defines them (its ADR-20). List and Delete of the client are not used:
-// List makes a consumer each time, and Delete leaves a marker for each digest.
-const (
-	mapStream  = "OBJ_" + mapStore
-	metaPrefix = "$O." + mapStore + ".M."
-	dataPrefix = "$O." + mapStore + ".C."
-)
-
-func listMaps(ctx context.Context, stream jetstream.Stream, maps jetstream.ObjectStore) ([]*jetstream.ObjectInfo, error) {
-	subjects, err := stream.Info(ctx, jetstream.WithSubjectFilter(metaPrefix+">"))
-	if err != nil {
-		return nil, err
-	}
-	var infos []*jetstream.ObjectInfo
-	for subject := range subjects.State.Subjects {
-		digest, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(subject, metaPrefix))
-		if err != nil {
-			continue // not an object
-		}
-		info, err := maps.GetInfo(ctx, string(digest))
-		if errors.Is(err, jetstream.ErrObjectNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
-	}
-	return infos, nil
-}
-
-// outdated are the maps beyond the newest keepMaps.
-func outdated(infos []*jetstream.ObjectInfo) []*jetstream.ObjectInfo {
-	slices.SortFunc(infos, func(a, b *jetstream.ObjectInfo) int {
-		return cmp.Or(b.ModTime.Compare(a.ModTime), cmp.Compare(a.Name, b.Name))
-	})
-	return infos[min(len(infos), keepMaps):]
-}
-
-// removeMap takes an object out, unless the head names it: first its name, then its bytes.
+// removeMap takes a map out, unless the head names it.
 func (h *Hub) removeMap(ctx context.Context, stream jetstream.Stream, info *jetstream.ObjectInfo) error {
 	h.moving.Lock()
 	defer h.moving.Unlock()
 	if info.Name == h.headDigest {
 		return nil
 	}
-	name := base64.URLEncoding.EncodeToString([]byte(info.Name))
-	if err := stream.Purge(ctx, jetstream.WithPurgeSubject(metaPrefix+name)); err != nil {
-		return err
-	}
-	h.mu.Lock()
-	h.objects.drop(info.Name)
-	h.mu.Unlock()
-	return stream.Purge(ctx, jetstream.WithPurgeSubject(dataPrefix+info.NUID))
+	return h.remove(ctx, &h.maps, stream, info)
 }

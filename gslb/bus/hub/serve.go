@@ -32,7 +32,7 @@ type question struct {
 // operations are what each role may ask. The permission templates say the same; this is the second lock.
 var operations = map[bus.Role]map[wire.Operation]func(*Hub, context.Context, question) *nats.Msg{
 	bus.Site:       {wire.Renew: (*Hub).askRenew, wire.Inventory: (*Hub).askInventory, wire.Bundle: (*Hub).askBundle},
-	bus.NameServer: {wire.Renew: (*Hub).askRenew, wire.Head: (*Hub).askHead, wire.Object: (*Hub).askObject},
+	bus.NameServer: {wire.Renew: (*Hub).askRenew, wire.Head: (*Hub).askHead, wire.Object: (*Hub).askMap, wire.Table: (*Hub).askTable},
 }
 
 // answerAll answers questions until the hub closes.
@@ -95,12 +95,18 @@ func (h *Hub) askHead(ctx context.Context, q question) *nats.Msg {
 	return &nats.Msg{Data: signed}
 }
 
-func (h *Hub) askObject(ctx context.Context, q question) *nats.Msg {
+func (h *Hub) askMap(ctx context.Context, q question) *nats.Msg { return h.askObject(ctx, q, &h.maps) }
+
+func (h *Hub) askTable(ctx context.Context, q question) *nats.Msg {
+	return h.askObject(ctx, q, &h.tables)
+}
+
+func (h *Hub) askObject(ctx context.Context, q question, from *shelf) *nats.Msg {
 	var request wire.ObjectRequest
 	if err := json.Unmarshal(q.data, &request); err != nil {
 		return fault(wire.ErrRefused)
 	}
-	data, err := h.object(ctx, request.Digest)
+	data, err := h.object(ctx, from, request.Digest)
 	if err != nil {
 		return h.faultOf(q, err)
 	}

@@ -22,11 +22,12 @@ const ChunkBytes = 768 << 10
 // Operation is what a member asks of the hub.
 type Operation string
 
-// The operations. Renew is every member's, Head and Object are a name server's, Inventory and Bundle a site's.
+// The operations. Renew is every member's; Head, Object and Table are a name server's, Inventory and Bundle a site's.
 const (
 	Renew     Operation = "renew"
 	Head      Operation = "head"
 	Object    Operation = "object"
+	Table     Operation = "table"
 	Inventory Operation = "inventory"
 	Bundle    Operation = "bundle"
 )
@@ -78,7 +79,7 @@ func Sender(subject string) (name, rest string, ok bool) {
 // MaxObjectBytes bounds an object.
 const MaxObjectBytes = 64 << 20
 
-// ObjectRequest asks for the chunk of an object that begins at Offset.
+// ObjectRequest asks for the chunk of an object, a map or a geo table, that begins at Offset.
 type ObjectRequest struct {
 	Digest string `json:"digest"`
 	Offset int    `json:"offset"`
