@@ -61,7 +61,8 @@ func (p *process) lead(ctx context.Context) error {
 	return p.run(ctx, keys, link, l)
 }
 
-// run serves enrolment beside the loop; if one ends, so does the other.
+// run serves enrolment beside the loop; if one ends, so does the other. The loop begins with the geo table at hand, if that
+// does not take long.
 func (p *process) run(ctx context.Context, keys keys, link *bushub.Hub, loop *hub.Loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,8 +89,14 @@ func (p *process) run(ctx context.Context, keys keys, link *bushub.Hub, loop *hu
 	defer p.admin.Store(&hub.Admin{})
 	var running sync.WaitGroup
 	errs := make([]error, 2)
+	geo, geoStarted := geoKeeper{process: p, loop: loop}, make(chan struct{})
 	running.Go(func() { defer cancel(); errs[0] = enrolment.Serve(ctx, listener, tlsConfig) })
-	running.Go(func() { defer cancel(); errs[1] = loop.Run(ctx) })
+	running.Go(func() { geo.follow(ctx, geoStarted) })
+	running.Go(func() {
+		defer cancel()
+		await(ctx, geoStarted, geoStart)
+		errs[1] = loop.Run(ctx)
+	})
 	running.Wait()
 	return errors.Join(errs...)
 }

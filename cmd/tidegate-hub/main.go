@@ -36,6 +36,8 @@ type options struct {
 	advertise    string
 	data         string
 	admin        string
+	geoFiles     []string
+	geoForce     bool
 }
 
 func main() {
@@ -51,6 +53,9 @@ func main() {
 	flag.StringVar(&o.advertise, "advertise", hostname(), "`hosts` that members reach this hub by, names or IP addresses, with commas")
 	flag.StringVar(&o.data, "data", "/var/lib/tidegate-hub", "`folder` for the bus' streams and a copy of the map; it may be lost")
 	flag.StringVar(&o.admin, "admin", "/run/tidegate/hub.sock", "Unix `socket` of the admin API")
+	flag.Func("geodata", "geo databases and lists, `files` with commas, to plan with and to hand to the name servers that have none of their own;\n"+
+		"they are read again when they change (default the embedded table)", o.addGeoFiles)
+	flag.BoolVar(&o.geoForce, "geodata-force", false, "hand the files over as they are at the start, though the name servers' guards refuse the change; leave it out again afterwards")
 	flag.Parse()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if err := start(o, logger); err != nil {
@@ -75,6 +80,9 @@ func start(o options, logger *slog.Logger) error {
 	p, err := newProcess(o, kube, logger)
 	if err != nil {
 		return err
+	}
+	if o.geoForce && len(o.geoFiles) == 0 {
+		return errors.New("-geodata-force insists on the files of -geodata: give it too")
 	}
 	if o.busFiles != "" {
 		return p.writeBusFiles(ctx, os.Stdout)

@@ -24,6 +24,7 @@ import (
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/controlplane/hub"
+	"tidegate.dev/tidegate/geodata/geotest"
 	"tidegate.dev/tidegate/gslb/bus"
 	"tidegate.dev/tidegate/gslb/bus/join"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -38,6 +39,10 @@ type rig struct {
 	api  client.Client
 	make func() *process
 	data string
+	// change, if it is set, changes the options of hubs that are made.
+	change func(*options)
+	// opening is how long it takes to open the embedded geo table.
+	opening time.Duration
 
 	running *process
 	stopped context.CancelFunc
@@ -71,9 +76,16 @@ func newRig(t *testing.T, busURLs ...string) *rig {
 		Nameservers: []v1alpha1.Nameserver{{Name: "ns1.edge.example", Addresses: []string{"192.0.2.53"}}}}}
 	r := &rig{t: t, api: fake.NewClientBuilder().WithScheme(s).WithObjects(zone).WithStatusSubresource(zone).Build(), data: t.TempDir()}
 	o := options{namespace: "tidegate-system", advertise: "127.0.0.1", enrollListen: freeAddress(t), busURLs: busURLs, data: r.data}
+	table := geotest.Table(t, geotest.Date, geotest.Networks{"20.0.0.0/8": "DE"})
+	small := hub.GeoHandout{Table: table, Digest: table.Digest(), Files: embeddedFiles, File: geotest.Encoded(t, table)}
 	r.make = func() *process {
+		o := o
+		if r.change != nil {
+			r.change(&o)
+		}
 		p := &process{options: o, scheme: s, client: r.api, clientset: clientsetfake.NewSimpleClientset(), log: logger(t),
-			secrets: &hub.Secrets{Client: r.api, Namespace: o.namespace},
+			embeddedGeo: func() (hub.GeoHandout, error) { time.Sleep(r.opening); return small, nil },
+			secrets:     &hub.Secrets{Client: r.api, Namespace: o.namespace},
 			observe: func() (cache.Cache, error) {
 				return &apiCache{FakeInformers: informertest.FakeInformers{Scheme: s}, api: r.api}, nil
 			}}

@@ -43,12 +43,14 @@ type process struct {
 	observe func() (cache.Cache, error)
 	secrets *hub.Secrets
 	log     *slog.Logger
+	// embeddedGeo is the geo table that is handed over if no file is named.
+	embeddedGeo func() (hub.GeoHandout, error)
 	// admin is what the admin API offers now.
 	admin atomic.Pointer[hub.Admin]
 }
 
 func newProcess(o options, kube *rest.Config, logger *slog.Logger) (*process, error) {
-	p := &process{options: o, scheme: runtime.NewScheme(), log: logger}
+	p := &process{options: o, scheme: runtime.NewScheme(), embeddedGeo: openEmbedded, log: logger}
 	p.admin.Store(&hub.Admin{})
 	if err := errors.Join(scheme.AddToScheme(p.scheme), v1alpha1.AddToScheme(p.scheme)); err != nil {
 		return nil, err

@@ -1,11 +1,14 @@
-// Command tidegate is the command line: it asks the daemons' admin sockets and prints what they say. Data goes to
-// stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+// Command tidegate is the command line: it asks the daemons' admin sockets and prints what they say, and it looks after
+// geo files. Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -17,7 +20,9 @@ const defaultSocket = "/run/tidegate/dns.sock"
 var errUsage = errors.New("usage")
 
 func main() {
-	err := root().Execute()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	stop()
 	switch {
 	case err == nil:
 	case errors.Is(err, errUsage):
@@ -48,7 +53,7 @@ func root() *cobra.Command {
 	command.PersistentFlags().StringVar(&o.socket, "socket", socket, "admin socket of the daemon to ask (or $TIDEGATE_SOCKET)")
 	command.PersistentFlags().StringVarP(&o.output, "output", "o", "table", "table or json")
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	command.AddCommand(explainCommand(o), statusCommand(o), tokenCommand(o), enrollCommand())
+	command.AddCommand(explainCommand(o), statusCommand(o), tokenCommand(o), enrollCommand(), geodataCommand(o))
 	return command
 }
 

@@ -72,13 +72,7 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 		fmt.Fprintf(w, "generation  %d, served for %v%s\n", s.Generation, now.Sub(s.ServedSince).Round(time.Second), fromDisk(s))
 		fmt.Fprintf(w, "map         %s: %d sites, %d services\n", s.MapDigest, s.Sites, s.Services)
 	}
-	fmt.Fprintf(w, "geo table   %s\n", s.GeoDigest)
-	if s.GeoWanted != "" {
-		fmt.Fprintf(w, "            the map was planned with %s\n", s.GeoWanted)
-	}
-	if s.GeoTrouble != "" {
-		fmt.Fprintf(w, "            %s\n", s.GeoTrouble)
-	}
+	printGeo(w, s.GeoStatus, now)
 	if s.BusTrouble != "" {
 		fmt.Fprintf(w, "bus         not followed: %s\n", s.BusTrouble)
 	}
@@ -112,7 +106,10 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 		return err
 	}
 	fmt.Fprintf(w, "leading for %v, generation %d\n", now.Sub(s.Since).Round(time.Second), s.Generation)
-	for _, trouble := range []string{s.Hold, s.Refused} {
+	if s.GeoDigest != "" {
+		fmt.Fprintf(w, "geo table %s: %s, data of %s\n", s.GeoDigest, s.GeoSource, dateText(s.GeoDate, now))
+	}
+	for _, trouble := range []string{s.Hold, s.Refused, s.GeoTrouble} {
 		if trouble != "" {
 			fmt.Fprintf(w, "! %s\n", trouble)
 		}
@@ -129,11 +126,53 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\n", name, n.Export, n.Sites, n.ReadyReplicas, n.Ready, n.MapGeneration)
 		}
 	}
-	fmt.Fprintln(table, "\nNAME SERVER\tREPORT\tGENERATION\tDEAD\tREFUSED")
+	fmt.Fprintln(table, "\nNAME SERVER\tREPORT\tGENERATION\tGEO TABLE\tDEAD\tREFUSED")
 	for _, ns := range s.NameServers {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", ns.Name, ageText(&ns.ReportAgeMilliseconds), ns.Generation, len(ns.Dead), ns.Refused)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", ns.Name, ageText(&ns.ReportAgeMilliseconds), ns.Generation,
+			whoseTable(s, ns), len(ns.Dead), ns.Refused)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, ns := range s.NameServers {
+		if ns.GeoTrouble != "" {
+			fmt.Fprintf(w, "! %s: geo table: %s\n", ns.Name, ns.GeoTrouble)
+		}
+	}
+	return nil
+}
+
+// whoseTable says whether a name server has the geo table that the hub hands out.
+func whoseTable(s hub.Status, ns hub.ServerStatus) string {
+	if ns.GeoDigest == s.GeoDigest {
+		return "the hub's"
+	}
+	return "another"
+}
+
+// geoFrom says where a name server's geo table came from.
+var geoFrom = map[node.GeoFrom]string{
+	node.GeoEmbedded: "the one inside the binary",
+	node.GeoFiles:    "from files of its own",
+	node.GeoHub:      "the hub's",
+}
+
+func printGeo(w io.Writer, s node.GeoStatus, now time.Time) {
+	kept := ""
+	if s.GeoKept {
+		kept = ", as it was kept on disk"
+	}
+	fmt.Fprintf(w, "geo table   %s: %s%s\n", s.GeoDigest, geoFrom[s.GeoFrom], kept)
+	fmt.Fprintf(w, "            %s, data of %s\n", s.GeoSource, dateText(s.GeoDate, now))
+	if s.GeoWanted != "" {
+		fmt.Fprintf(w, "            the map was planned with another: %s\n", s.GeoWanted)
+	}
+	for _, result := range slices.Sorted(maps.Keys(s.GeoReloads)) {
+		fmt.Fprintf(w, "            %d offered since the start: %s\n", s.GeoReloads[result], result)
+	}
+	if s.GeoTrouble != "" {
+		fmt.Fprintf(w, "            ! %s\n", s.GeoTrouble)
+	}
 }
 
 func ageText(milliseconds *int64) string {

@@ -69,9 +69,8 @@ func (l *Loop) gather(ctx context.Context) (Inputs, error) {
 		return Inputs{}, err
 	}
 	in.Reports, in.Servers = l.heard.all()
-	if slices.ContainsFunc(in.Sites, declaresLine) {
-		in.Geo = l.geo()
-	}
+	in.Handout = l.handout()
+	in.Geo = in.Handout.Table
 	if err := l.readState(ctx); err != nil {
 		return Inputs{}, err
 	}

@@ -13,8 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"tidegate.dev/tidegate/geodata"
-	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/gslb"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -52,6 +50,7 @@ type Reporter interface {
 type Bus interface {
 	MapBus
 	WorkBus
+	TableBus
 	Reporter
 }
 
@@ -68,9 +67,7 @@ type Config struct {
 	Namespace string
 	// MapFile keeps a copy of the published map, so that a restarted hub knows what it takes away.
 	MapFile string
-	// Geo opens the table that lines of Sites are held against, once a Site declares one; nil opens the embedded one.
-	Geo    func() (*geodata.Table, error)
-	Logger *slog.Logger
+	Logger  *slog.Logger
 }
 
 // Loop observes, plans and applies. Run it once.
@@ -80,7 +77,8 @@ type Loop struct {
 	since time.Time
 	wake  chan struct{}
 	heard *heard
-	geo   func() *geodata.Table // opened by the first call, nil if it cannot be
+	// geoWake takes a signal when the geo table is to be put on the bus.
+	geoWake chan struct{}
 
 	// All below belongs to the goroutine of Run, except forget and what status guards.
 	written written
@@ -92,6 +90,7 @@ type Loop struct {
 	mu     sync.Mutex
 	forget bool // the bus may have changed under us
 	status Status
+	geo    geoHand
 }
 
 // onBus is what the bus holds, as far as the loop has read or written it.
@@ -108,38 +107,21 @@ func New(cfg Config) *Loop {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), written: written{}, late: lateness{}, failed: map[string]string{}}
+	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), geoWake: make(chan struct{}, 1),
+		written: written{}, late: lateness{}, failed: map[string]string{}}
 	l.heard = newHeard(l.log, l.Poke)
-	l.geo = sync.OnceValue(l.openGeo)
 	return l
 }
 
-func (l *Loop) openGeo() *geodata.Table {
-	open := l.cfg.Geo
-	if open == nil {
-		open = embedded.Open
-	}
-	table, err := open()
-	if err != nil {
-		l.log.Warn("lines that Sites declare are not held against geo data", "error", err)
-		return nil
-	}
-	return table
-}
-
 // Poke asks for a pass soon. It never blocks.
-func (l *Loop) Poke() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
+func (l *Loop) Poke() { poke(l.wake) }
 
 // BusConnected tells the loop that the bus is there again, perhaps with an empty disk: it reads what is left.
 func (l *Loop) BusConnected() {
 	l.mu.Lock()
 	l.forget = true
 	l.mu.Unlock()
+	poke(l.geoWake)
 	l.Poke()
 }
 
@@ -159,6 +141,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	if !l.cfg.Cache.WaitForCacheSync(ctx) {
 		return errors.Join(errors.New("the Kubernetes API cannot be observed: are the definitions in deploy/crds applied?"), ctx.Err())
 	}
+	running.Go(func() { l.handOverGeo(ctx) })
 	l.log.Info("leading")
 	return l.turn(ctx, failed)
 }

@@ -47,7 +47,7 @@ type Inputs struct {
 	// Verified holds the domains outside our zones whose CNAME was seen to lead here.
 	Verified map[gslb.Name]bool
 
-	// Geo is the table that lines of Sites are held against; nil while no Site declares one.
+	// Geo is the table that lines of Sites are held against; nil while the hub has none.
 	Geo *geodata.Table
 
 	// Current is the map that Head names; nil and zero while nothing is published.
@@ -56,6 +56,8 @@ type Inputs struct {
 	State   State
 	// Work is what the bus holds for each site; a site that it holds nothing for is missing.
 	Work map[gslb.SiteID]SiteWork
+	// Handout is what name servers shall know of that table; zero while there is none.
+	Handout GeoHandout
 }
 
 // SiteObservation is a site's last report and when it came.
@@ -70,11 +72,12 @@ type ServerObservation struct {
 	Received time.Time
 }
 
-// State is what the hub keeps beside the DomainExports: the highest generation that it ever used, and why the maps of
-// the last day took something away.
+// State is what the hub keeps beside the DomainExports: the highest generation that it ever used, why the maps of the last
+// day took something away, and what the last geo table was made of.
 type State struct {
 	Generation uint64        `json:"generation"`
 	Reasons    []DatedReason `json:"reasons,omitempty"`
+	GeoFiles   string        `json:"geoFiles,omitempty"`
 }
 
 // DatedReason is a reason and when it arose.
@@ -148,7 +151,7 @@ func Plan(in Inputs) Outputs {
 	out := Outputs{Retired: exports.retired, Zones: zones.writes(), Work: exports.work()}
 	out.Sites = sites.writes(out.Work)
 	out.Map = worldMap(in, sites, zones, exports)
-	out.State = State{Generation: in.State.Generation, Reasons: reasons(in, out.Map, exports)}
+	out.State = State{Generation: in.State.Generation, Reasons: reasons(in, out.Map, exports), GeoFiles: cmp.Or(in.Handout.Files, in.State.GeoFiles)}
 	out.publish(in)
 	exports.report(&out)
 	out.Events = slices.Concat(sites.events, zones.events, exports.events)
@@ -169,7 +172,7 @@ func (out *Outputs) publish(in Inputs) {
 		return
 	}
 	out.same = plan.DigestOf(data) == in.Head.Digest
-	if out.same && in.Head.Generation >= in.highestServed() {
+	if out.same && in.geoNamed() && in.Head.Generation >= in.highestServed() {
 		return
 	}
 	out.Refused = plan.Accept(in.Current, out.Map, out.State.Plain())
@@ -188,6 +191,12 @@ func (s State) Plain() []plan.Reason {
 // NextGeneration is above everything that was ever published, as far as anybody remembers.
 func (in Inputs) NextGeneration() uint64 {
 	return max(in.State.Generation, in.Head.Generation, in.highestServed()) + 1
+}
+
+// NextHead names a map, with the state that is kept before it is published.
+func (in Inputs) NextHead(kept State, data []byte) plan.Head {
+	return plan.Head{Generation: kept.Generation, Digest: plan.DigestOf(data), Previous: in.Head.Digest,
+		GeoDigest: in.geoDigest(), Reasons: kept.Plain()}
 }
 
 func (in Inputs) highestServed() uint64 {

@@ -12,7 +12,6 @@ import (
 
 	"tidegate.dev/tidegate/gslb"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
-	"tidegate.dev/tidegate/gslb/plan"
 )
 
 func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
@@ -36,7 +35,7 @@ func (l *Loop) publish(ctx context.Context, in Inputs, out Outputs) error {
 	if err != nil {
 		return err
 	}
-	head := plan.Head{Generation: state.Generation, Digest: plan.DigestOf(data), Previous: in.Head.Digest, Reasons: state.Plain()}
+	head := in.NextHead(state, data)
 	signed, err := head.Sign(l.cfg.MapKey)
 	if err != nil {
 		return err

@@ -29,7 +29,8 @@ type stepper struct {
 func reasons(in Inputs, next *plan.Map, exports *exportTable) []DatedReason {
 	s := stepper{exports: exports, names: namesOf(next), services: servicesOf(next), zones: zonesOf(next), found: map[plan.Reason]bool{}}
 	for _, r := range in.State.Reasons {
-		if in.Now.Sub(r.At) < reasonsKeptFor && s.stands(r.Reason) {
+		r = s.carriedOver(r)
+		if !s.found[r.Reason] && in.Now.Sub(r.At) < reasonsKeptFor && s.stands(r.Reason) {
 			s.found[r.Reason] = true
 			s.list = append(s.list, r)
 		}
@@ -41,6 +42,7 @@ func reasons(in Inputs, next *plan.Map, exports *exportTable) []DatedReason {
 		}
 	}
 	s.retiredZones()
+	s.geo()
 	return s.list[max(len(s.list)-maxReasons, 0):]
 }
 

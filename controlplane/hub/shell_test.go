@@ -22,7 +22,6 @@ import (
 
 	"tidegate.dev/tidegate/controlplane/enroll"
 	"tidegate.dev/tidegate/controlplane/work"
-	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/bus"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
@@ -368,18 +367,6 @@ func TestLocation(t *testing.T) {
 	for _, text := range []string{"", "x", "1.0000001", "5000"} {
 		if got, err := micro(text); err == nil {
 			t.Errorf("micro(%q) = %d", text, got)
-		}
-	}
-}
-
-// The geo table is opened once, when somebody asks; one that cannot be opened is none.
-func TestGeoIsOpenedOnce(t *testing.T) {
-	opened := 0
-	l := newTestLoop(t, &memoryBus{})
-	l.cfg.Geo = func() (*geodata.Table, error) { opened++; return nil, errors.New("cut off") }
-	for range 2 {
-		if table := l.geo(); table != nil || opened != 1 {
-			t.Errorf("table %v, opened %d times", table, opened)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,15 +23,26 @@ type Status struct {
 	At    time.Time `json:"at"`
 	Since time.Time `json:"since"`
 	// Hold is why nothing is published yet, Refused why the newest map is not.
-	Hold        string             `json:"hold,omitempty"`
-	Refused     string             `json:"refused,omitempty"`
-	Generation  uint64             `json:"generation"`
-	MapDigest   string             `json:"mapDigest,omitempty"`
+	Hold       string `json:"hold,omitempty"`
+	Refused    string `json:"refused,omitempty"`
+	Generation uint64 `json:"generation"`
+	MapDigest  string `json:"mapDigest,omitempty"`
+	GeoStatus
 	Sites       []SiteReportStatus `json:"sites"`
 	Names       []NameStatus       `json:"names"`
 	NameServers []ServerStatus     `json:"nameServers"`
 	// ReportsRefused counts reports that could not be read or spoke for another.
 	ReportsRefused uint64 `json:"reportsRefused"`
+}
+
+// GeoStatus is the geo table that the hub hands to the name servers.
+type GeoStatus struct {
+	// GeoDigest is the table that the head names; GeoSource and GeoDate are of the table that the hub has.
+	GeoDigest string    `json:"geoDigest,omitempty"`
+	GeoSource string    `json:"geoSource,omitempty"`
+	GeoDate   time.Time `json:"geoDate,omitzero"`
+	// GeoTrouble is why the newest files are not handed over, or why the table is not on the bus.
+	GeoTrouble string `json:"geoTrouble,omitempty"`
 }
 
 // SiteReportStatus is one site.
@@ -107,6 +119,7 @@ type ServerStatus struct {
 	Generation            uint64                `json:"generation"`
 	MapDigest             string                `json:"mapDigest,omitempty"`
 	GeoDigest             string                `json:"geoDigest,omitempty"`
+	GeoTrouble            string                `json:"geoTrouble,omitempty"`
 	Refused               string                `json:"refused,omitempty"`
 	Dead                  []signal.DeadEndpoint `json:"dead,omitempty"`
 }
@@ -115,7 +128,9 @@ type ServerStatus struct {
 func (l *Loop) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.status
+	s := l.status
+	s.GeoTrouble = cmp.Or(l.geo.filesTrouble, l.geo.busTrouble)
+	return s
 }
 
 // note keeps what a pass saw.
@@ -130,7 +145,8 @@ func (l *Loop) note(in Inputs, out Outputs) {
 
 func statusOf(in Inputs, out Outputs) Status {
 	s := Status{Daemon: daemonName, Leading: true, At: in.Now, Since: in.Since, Hold: out.Hold, Generation: in.Head.Generation, MapDigest: string(in.Head.Digest),
-		Sites: []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}}
+		GeoStatus: GeoStatus{GeoDigest: in.Head.GeoDigest, GeoSource: in.Handout.Origin().Source, GeoDate: in.Handout.Origin().Date},
+		Sites:     []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}}
 	if out.Refused != nil {
 		s.Refused = out.Refused.Error()
 	}
@@ -156,7 +172,7 @@ func statusOf(in Inputs, out Outputs) Status {
 		o := in.Servers[name]
 		s.NameServers = append(s.NameServers, ServerStatus{Name: name, ReportAgeMilliseconds: in.Now.Sub(o.Received).Milliseconds(),
 			Generation: o.Report.Generation, MapDigest: o.Report.MapDigest, GeoDigest: o.Report.GeoDigest,
-			Refused: o.Report.Refused, Dead: o.Report.Dead})
+			GeoTrouble: o.Report.GeoTrouble, Refused: o.Report.Refused, Dead: o.Report.Dead})
 	}
 	return s
 }

@@ -21,7 +21,6 @@ import (
 	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb"
-	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 )
 
@@ -221,7 +220,7 @@ func (w *world) apply(out hub.Outputs) {
 			w.t.Fatal(err)
 		}
 		w.in.State.Generation = generation
-		w.in.Head = plan.Head{Generation: generation, Digest: plan.DigestOf(data), Previous: w.in.Head.Digest, Reasons: out.State.Plain()}
+		w.in.Head = w.in.NextHead(w.in.State, data)
 		w.in.Current = out.Map
 	}
 }

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/embedded"
+	"tidegate.dev/tidegate/geodata/files"
+	"tidegate.dev/tidegate/gslb"
+)
+
+func geodataCommand(o *options) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "geodata",
+		Short: "Check, ask, compare and update geo data; no daemon is needed",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%w: no command %q: see 'tidegate geodata --help'", errUsage, args[0])
+			}
+			return c.Help()
+		},
+	}
+	command.AddCommand(verifyCommand(o), lookupCommand(o), diffCommand(o), updateCommand(o))
+	return command
+}
+
+func verifyCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify FILE...",
+		Short: "Open geo files as a name server would, and print what they are",
+		Example: "  tidegate geodata verify city.mmdb asn.csv       # as in 'geodata city.mmdb asn.csv' of a Corefile\n" +
+			"  tidegate geodata verify geo-hub.tidegeo         # what a name server keeps of the hub's",
+		Args: atLeast(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.checkOutput(); err != nil {
+				return err
+			}
+			table, err := files.Open(args...)
+			if err != nil {
+				return err
+			}
+			v := verified{Files: kinds(args), tableFacts: factsOf(table)}
+			if o.output == "json" {
+				return printJSON(c.OutOrStdout(), v)
+			}
+			return v.print(c.OutOrStdout(), time.Now())
+		},
+	}
+}
+
+// atLeast is cobra's MinimumNArgs, as an error of usage.
+func atLeast(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := cobra.MinimumNArgs(n)(c, args); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		return nil
+	}
+}
+
+// verified is what verify prints.
+type verified struct {
+	Files []fileKind `json:"files"`
+	tableFacts
+}
+
+type fileKind struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"`
+}
+
+func kinds(paths []string) []fileKind {
+	var list []fileKind
+	for _, path := range paths {
+		list = append(list, fileKind{path, files.Kind(path)})
+	}
+	return list
+}
+
+// tableFacts is a table in a few words.
+type tableFacts struct {
+	Source string    `json:"source"`
+	Date   time.Time `json:"date,omitzero"`
+	Rows   int       `json:"rows"`
+	Places int       `json:"places"`
+	Digest string    `json:"digest"`
+}
+
+func factsOf(table *geodata.Table) tableFacts {
+	f := geodata.FiguresOf(table)
+	return tableFacts{Source: f.Source, Date: f.Date, Rows: f.Rows, Places: f.Places, Digest: table.Digest()}
+}
+
+func (v verified) print(w io.Writer, now time.Time) error {
+	for _, f := range v.Files {
+		fmt.Fprintf(w, "file    %s: %s\n", f.Path, f.Kind)
+	}
+	fmt.Fprintf(w, "source  %s\n", v.Source)
+	fmt.Fprintf(w, "date    %s\n", dateText(v.Date, now))
+	fmt.Fprintf(w, "rows    %d\n", v.Rows)
+	fmt.Fprintf(w, "places  %d\n", v.Places)
+	_, err := fmt.Fprintf(w, "digest  %s\n", v.Digest)
+	return err
+}
+
+// dateText is when data was made, and how long ago that is.
+func dateText(date, now time.Time) string {
+	if date.IsZero() {
+		return "unknown: no file says"
+	}
+	return fmt.Sprintf("%s UTC, %d days old", date.UTC().Format("2006-01-02 15:04"), int(now.Sub(date).Hours()/24))
+}
+
+func lookupCommand(o *options) *cobra.Command {
+	var paths []string
+	command := &cobra.Command{
+		Use:   "lookup ADDR... [--file FILE]...",
+		Short: "Print where addresses are, and which source says so",
+		Example: "  tidegate geodata lookup 84.128.0.1 2003:c0::1                      # by the embedded table\n" +
+			"  tidegate geodata lookup 36.110.0.1 --file city.mmdb --file asn.csv   # by files of your own",
+		Args: atLeast(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.checkOutput(); err != nil {
+				return err
+			}
+			addresses, err := parseAddresses(args)
+			if err != nil {
+				return err
+			}
+			table, err := openOr(paths, embedded.Open)
+			if err != nil {
+				return err
+			}
+			answers := lookUp(table, addresses)
+			if o.output == "json" {
+				return printJSON(c.OutOrStdout(), answers)
+			}
+			return printAnswers(c.OutOrStdout(), answers)
+		},
+	}
+	command.Flags().StringArrayVar(&paths, "file", nil, "geo file, as in a Corefile; several with a flag each (default the embedded table)")
+	return command
+}
+
+func parseAddresses(args []string) ([]netip.Addr, error) {
+	var addresses []netip.Addr
+	for _, arg := range args {
+		addr, err := netip.ParseAddr(arg)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %q is no address such as 84.128.0.1 or 2003:c0::1", errUsage, arg)
+		}
+		addresses = append(addresses, addr)
+	}
+	return addresses, nil
+}
+
+func openOr(paths []string, otherwise func() (*geodata.Table, error)) (*geodata.Table, error) {
+	if len(paths) == 0 {
+		return otherwise()
+	}
+	return files.Open(paths...)
+}
+
+// looked is what lookup prints of one address.
+type looked struct {
+	Addr     netip.Addr     `json:"addr"`
+	Location *gslb.Location `json:"location,omitempty"`
+	Country  string         `json:"country,omitempty"`
+	Region   string         `json:"region,omitempty"`
+	Line     gslb.Line      `json:"line,omitempty"`
+	// Prefix is the widest network around the address that is in the same place.
+	Prefix netip.Prefix `json:"prefix"`
+	// Sources say so, each once.
+	Sources []string `json:"sources,omitempty"`
+}
+
+func lookUp(table *geodata.Table, addresses []netip.Addr) []looked {
+	var answers []looked
+	for _, addr := range addresses {
+		id, prefix := table.Lookup(addr)
+		place, from := table.Place(id), table.From(id)
+		l := looked{Addr: addr, Country: place.Country, Region: place.Region, Line: place.Line, Prefix: prefix}
+		if place.HasLocation {
+			l.Location = &place.Location
+		}
+		for _, source := range []geodata.SourceID{from.Location, from.Country, from.Region, from.Line} {
+			if name := table.Source(source); name != "" && !slices.Contains(l.Sources, name) {
+				l.Sources = append(l.Sources, name)
+			}
+		}
+		answers = append(answers, l)
+	}
+	return answers
+}
+
+func printAnswers(w io.Writer, answers []looked) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ADDRESS\tLOCATION\tCOUNTRY\tREGION\tLINE\tTHE SAME FOR\tSOURCES")
+	for _, l := range answers {
+		location := "-"
+		if l.Location != nil {
+			location = fmt.Sprintf("%.2f, %.2f", float64(l.Location.LatMicro)/1e6, float64(l.Location.LonMicro)/1e6)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Addr, location, orDash(l.Country), orDash(l.Region),
+			orDash(string(l.Line)), l.Prefix, orDash(strings.Join(l.Sources, ", ")))
+	}
+	return table.Flush()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// openPath opens a file, or all files of a folder.
+func openPath(path string) (*geodata.Table, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return files.Open(path)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			paths = append(paths, filepath.Join(path, e.Name()))
+		}
+	}
+	return files.Open(paths...)
+}

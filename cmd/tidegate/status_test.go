@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"tidegate.dev/tidegate/controlplane/hub"
+	"tidegate.dev/tidegate/gslb/node"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// status is what people see of a daemon's status.
+func status(t *testing.T, value any) string {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := printStatus(&out, raw, noon); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestStatusOfTheGeoTable(t *testing.T) {
+	june := time.Date(2026, 6, 5, 13, 42, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		status node.GeoStatus
+		want   string
+	}{
+		"embedded": {node.GeoStatus{GeoDigest: "sha256:one", GeoSource: "DB-IP", GeoDate: june, GeoFrom: node.GeoEmbedded},
+			"geo table   sha256:one: the one inside the binary\n            DB-IP, data of 2026-06-05 13:42 UTC, 170 days old\n"},
+		"the hub's, kept": {node.GeoStatus{GeoDigest: "sha256:one", GeoSource: "city.mmdb", GeoFrom: node.GeoHub, GeoKept: true},
+			"geo table   sha256:one: the hub's, as it was kept on disk\n            city.mmdb, data of unknown: no file says\n"},
+		"of its own, with trouble": {node.GeoStatus{GeoDigest: "sha256:one", GeoSource: "city.mmdb", GeoDate: june, GeoFrom: node.GeoFiles,
+			GeoWanted: "sha256:two", GeoTrouble: "older", GeoReloads: map[string]uint64{"taken": 2, "older": 1}},
+			"geo table   sha256:one: from files of its own\n            city.mmdb, data of 2026-06-05 13:42 UTC, 170 days old\n" +
+				"            the map was planned with another: sha256:two\n" +
+				"            1 offered since the start: older\n            2 offered since the start: taken\n            ! older\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := status(t, node.Status{Daemon: "nameserver", GeoStatus: tt.status}); !strings.HasSuffix(got, tt.want) {
+				t.Errorf("prints\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestHubStatusOfGeoTables(t *testing.T) {
+	s := hub.Status{Daemon: "hub", Leading: true, Since: noon, GeoStatus: hub.GeoStatus{GeoDigest: "sha256:one", GeoSource: "city.mmdb",
+		GeoDate: noon.AddDate(0, 0, -3), GeoTrouble: "not on the bus"},
+		NameServers: []hub.ServerStatus{{Name: "ns1", GeoDigest: "sha256:one"}, {Name: "ns2", GeoDigest: "sha256:two", GeoTrouble: "older"}}}
+	got := status(t, s)
+	for _, want := range []string{"geo table sha256:one: city.mmdb, data of 2026-11-20 12:00 UTC, 3 days old\n", "! not on the bus\n",
+		"ns1          0s ago  0           the hub's  0     \n", "ns2          0s ago  0           another    0     \n", "! ns2: geo table: older\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("prints\n%s\nwithout %q", got, want)
+		}
+	}
+}
