@@ -51,15 +51,6 @@ type Policy struct {
 // Placement is the number of replicas by site.
 type Placement map[gslb.SiteID]int
 
-// Total is the number of replicas at all sites.
-func (p Placement) Total() int {
-	total := 0
-	for _, n := range p {
-		total += n
-	}
-	return total
-}
-
 // Decision is where a workload runs, and why.
 type Decision struct {
 	Workload Workload

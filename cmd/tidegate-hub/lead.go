@@ -109,7 +109,7 @@ func (p *process) newLoop(ctx context.Context, keys keys, link *bushub.Hub) (*hu
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{BurstSize: 100, QPS: 1}))
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: p.clientset.CoreV1().Events("")})
 	return hub.New(hub.Config{
-		Client: p.client, Cache: observed, Bus: link, MapKey: keys.mapKey, Namespace: p.namespace, Logger: p.log,
+		Client: p.client, Cache: observed, Bus: link, MapKey: keys.mapKey, Namespace: p.namespace, Logger: p.log, Resolver: p.resolver,
 		Events:  broadcaster.NewRecorder(p.scheme, corev1.EventSource{Component: "tidegate-hub"}),
 		MapFile: filepath.Join(p.data, "map.json"),
 	}), broadcaster.Shutdown, nil

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -34,10 +35,12 @@ type options struct {
 	busFiles     string
 	enrollListen string
 	advertise    string
-	data         string
-	admin        string
-	geoFiles     []string
-	geoForce     bool
+	// resolver is nil for the system's.
+	resolver *net.Resolver
+	data     string
+	admin    string
+	geoFiles []string
+	geoForce bool
 }
 
 func main() {
@@ -51,6 +54,8 @@ func main() {
 		"Certificates are good for 90 days: before that write and copy anew, and restart the servers one after the other")
 	flag.StringVar(&o.enrollListen, "enroll-listen", ":4223", "`address` that new members enrol at")
 	flag.StringVar(&o.advertise, "advertise", hostname(), "`hosts` that members reach this hub by, names or IP addresses, with commas")
+	flag.Func("resolver", "IP `address` of the DNS server that says whether domains outside the zones lead here; without it the system's",
+		o.setResolver)
 	flag.StringVar(&o.data, "data", "/var/lib/tidegate-hub", "`folder` for the bus' streams and a copy of the map; it may be lost")
 	flag.StringVar(&o.admin, "admin", "/run/tidegate/hub.sock", "Unix `socket` of the admin API")
 	flag.Func("geodata", "geo databases and lists, `files` with commas, to plan with and to hand to the name servers that have none of their own;\n"+
@@ -115,6 +120,11 @@ func hostname() string {
 
 func (o *options) setBusURLs(value string) (err error) {
 	o.busURLs, err = parseBusURLs(value)
+	return err
+}
+
+func (o *options) setResolver(value string) (err error) {
+	o.resolver, err = newResolver(value)
 	return err
 }
 

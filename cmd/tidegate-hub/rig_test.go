@@ -13,6 +13,7 @@ import (
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientsetfake "k8s.io/client-go/kubernetes/fake"
@@ -74,7 +75,9 @@ func newRig(t *testing.T, busURLs ...string) *rig {
 	}
 	zone := &v1alpha1.Zone{ObjectMeta: metav1.ObjectMeta{Name: "edge.example"}, Spec: v1alpha1.ZoneSpec{Export: true,
 		Nameservers: []v1alpha1.Nameserver{{Name: "ns1.edge.example", Addresses: []string{"192.0.2.53"}}}}}
-	r := &rig{t: t, api: fake.NewClientBuilder().WithScheme(s).WithObjects(zone).WithStatusSubresource(zone).Build(), data: t.TempDir()}
+	api := fake.NewClientBuilder().WithScheme(s).WithObjects(zone)
+	api.WithStatusSubresource(zone, &v1alpha1.DomainExport{}, &appsv1.Deployment{})
+	r := &rig{t: t, api: api.Build(), data: t.TempDir()}
 	o := options{namespace: "tidegate-system", advertise: "127.0.0.1", enrollListen: freeAddress(t), busURLs: busURLs, data: r.data}
 	table := geotest.Table(t, geotest.Date, geotest.Networks{"20.0.0.0/8": "DE"})
 	small := hub.GeoHandout{Table: table, Digest: table.Digest(), Files: embeddedFiles, File: geotest.Encoded(t, table)}

@@ -16,7 +16,7 @@ func enrollCommand() *cobra.Command {
 		Use:     "enroll --token-file FILE --out FILE",
 		Short:   "Turn a one-time token of the hub into a name server's credentials",
 		Example: "  tidegate enroll --token-file ns1.token --out /etc/tidegate/ns1.creds",
-		Args:    cobra.NoArgs,
+		Args:    wantArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			token, err := os.ReadFile(tokenFile)
 			if err != nil {

@@ -21,7 +21,7 @@ func explainCommand(o *options) *cobra.Command {
 		Short: "Print which site a client gets, and every number that decided it",
 		Example: "  tidegate explain chat.edge.example --client 84.128.0.1\n" +
 			"  tidegate explain chat.edge.example --client 2003:c0::/32 --type AAAA -o json",
-		Args: exactArgs(1),
+		Args: wantArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err
@@ -70,12 +70,33 @@ func printTrace(w io.Writer, t steer.Trace) error {
 	for _, step := range t.Steps {
 		fmt.Fprintf(w, "  %s\n", step)
 	}
-	fmt.Fprintf(w, "\n%s: %s because it is %s\n", t.Outcome, t.Site, t.Reason)
+	fmt.Fprintf(w, "\n%s\n", outcomeText(t))
 	if t.Match != nil {
 		fmt.Fprintf(w, "level     %s\n", t.Match)
 	}
 	_, err := fmt.Fprintf(w, "answer    %v, TTL %ds, the same for all of %s\n", t.Addresses, t.TTLSeconds, t.Scope)
 	return err
+}
+
+// reasonTexts say what the reasons of steer mean.
+var reasonTexts = map[string]string{
+	"shared":        "it is this client's share, by capacity, of those that are eligible",
+	"overflow":      "none of the first tier is eligible",
+	"all-unhealthy": "none is eligible",
+	"asleep":        "nothing has capacity: the workload is asleep",
+	"no-endpoint":   "no endpoint has an address of it",
+}
+
+// outcomeText is the decision in a sentence.
+func outcomeText(t steer.Trace) string {
+	why := reasonTexts[t.Reason]
+	if why == "" {
+		why = "it is " + t.Reason
+	}
+	if t.Site == "" {
+		return t.Outcome + " because " + why
+	}
+	return t.Outcome + ": " + string(t.Site) + " because " + why
 }
 
 // placeText is what is known of the client's place, with the sources that said so.

@@ -40,7 +40,7 @@ func verifyCommand(o *options) *cobra.Command {
 		Short: "Open geo files as a name server would, and print what they are",
 		Example: "  tidegate geodata verify city.mmdb asn.csv       # as in 'geodata city.mmdb asn.csv' of a Corefile\n" +
 			"  tidegate geodata verify geo-hub.tidegeo         # what a name server keeps of the hub's",
-		Args: atLeast(1),
+		Args: wantSome("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err
@@ -55,16 +55,6 @@ func verifyCommand(o *options) *cobra.Command {
 			}
 			return v.print(c.OutOrStdout(), time.Now())
 		},
-	}
-}
-
-// atLeast is cobra's MinimumNArgs, as an error of usage.
-func atLeast(n int) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := cobra.MinimumNArgs(n)(c, args); err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
-		}
-		return nil
 	}
 }
 
@@ -128,7 +118,7 @@ func lookupCommand(o *options) *cobra.Command {
 		Short: "Print where addresses are, and which source says so",
 		Example: "  tidegate geodata lookup 84.128.0.1 2003:c0::1                      # by the embedded table\n" +
 			"  tidegate geodata lookup 36.110.0.1 --file city.mmdb --file asn.csv   # by files of your own",
-		Args: atLeast(1),
+		Args: wantSome("ADDR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err

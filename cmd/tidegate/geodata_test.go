@@ -186,14 +186,14 @@ func TestGeodataErrors(t *testing.T) {
 		usage bool
 		says  string
 	}{
-		{"geodata verify", true, "at least 1 arg"},
+		{"geodata verify", true, "FILE is missing"},
 		{"geodata verify none.mmdb", false, "no such file"},
 		{"geodata verify none.tidegeo", false, "no such file"},
 		{"geodata verify none.mmdb -o yaml", true, "want table or json"},
-		{"geodata lookup", true, "at least 1 arg"},
+		{"geodata lookup", true, "ADDR is missing"},
 		{"geodata lookup 84.128.0.0/16", true, `"84.128.0.0/16" is no address such as 84.128.0.1`},
 		{"geodata lookup 84.128.0.1 --file none.mmdb", false, "no such file"},
-		{"geodata diff one", true, "accepts 2 arg(s)"},
+		{"geodata diff one", true, "NEW is missing: tidegate geodata diff OLD NEW"},
 		{"geodata diff one two", false, "no such file"},
 		{"geodata update", false, `"out" not set`},
 		{"geodata update --out x --name y", true, "give that too"},

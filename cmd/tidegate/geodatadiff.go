@@ -20,7 +20,7 @@ func diffCommand(o *options) *cobra.Command {
 		Long: "Print what a newer file changes, and whether a running name server would take it. OLD and NEW are a file each, or a\n" +
 			"folder with the files of one table.",
 		Example: "  tidegate geodata diff city.mmdb city-new.mmdb\n  tidegate geodata diff /var/lib/geo /var/lib/geo-new",
-		Args:    exactArgs(2),
+		Args:    wantArgs("OLD", "NEW"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err

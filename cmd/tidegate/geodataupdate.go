@@ -24,7 +24,7 @@ func updateCommand(o *options) *cobra.Command {
 			"would, held against what lies in the folder by the guards of a running name server, and renamed into place.",
 		Example: "  tidegate geodata update --out /var/lib/geo\n" +
 			"  tidegate geodata update --out /var/lib/geo --url https://example.org/city.mmdb.gz",
-		Args: exactArgs(0),
+		Args: wantArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err

@@ -23,12 +23,38 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
 	stop()
+	os.Exit(exitCode(err))
+}
+
+// exitCode is 2 for what ended before the command ran: then the command line was not understood.
+func exitCode(err error) int {
+	var ran runError
 	switch {
 	case err == nil:
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	default:
-		os.Exit(1)
+		return 0
+	case errors.As(err, &ran) && !errors.Is(err, errUsage):
+		return 1
+	}
+	return 2
+}
+
+// runError is an error of a command that ran.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
+// markRuns tells the errors of commands from those of cobra, such as unknown commands.
+func markRuns(command *cobra.Command) {
+	if run := command.RunE; run != nil {
+		command.RunE = func(c *cobra.Command, args []string) error {
+			if err := run(c, args); err != nil {
+				return runError{err}
+			}
+			return nil
+		}
+	}
+	for _, c := range command.Commands() {
+		markRuns(c)
 	}
 }
 
@@ -54,6 +80,7 @@ func root() *cobra.Command {
 	command.PersistentFlags().StringVarP(&o.output, "output", "o", "table", "table or json")
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	command.AddCommand(explainCommand(o), statusCommand(o), tokenCommand(o), enrollCommand(), geodataCommand(o))
+	markRuns(command)
 	return command
 }
 
@@ -65,11 +92,22 @@ func (o *options) checkOutput() error {
 	return nil
 }
 
-// exactArgs is cobra's, as an error of usage.
-func exactArgs(n int) cobra.PositionalArgs {
+// wantArgs takes exactly the named arguments.
+func wantArgs(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(c, args); err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
+		if len(args) > len(names) {
+			return fmt.Errorf("%w: unexpected argument %q; for example:\n%s", errUsage, args[len(names)], c.Example)
+		}
+		return wantSome(names...)(c, args)
+	}
+}
+
+// wantSome takes at least the named arguments.
+func wantSome(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return fmt.Errorf("%w: %s is missing: %s %s; for example:\n%s",
+				errUsage, names[len(args)], c.Parent().CommandPath(), c.Use, c.Example)
 		}
 		return nil
 	}

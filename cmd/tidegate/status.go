@@ -22,7 +22,7 @@ func statusCommand(o *options) *cobra.Command {
 		Short: "Print what a daemon serves, since when, and what it refused",
 		Example: "  tidegate status --socket /run/tidegate/hub.sock    # sites, names, name servers\n" +
 			"  tidegate status -o json                            # one name server",
-		Args: exactArgs(0),
+		Args: wantArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.checkOutput(); err != nil {
 				return err
@@ -114,16 +114,17 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 			fmt.Fprintf(w, "! %s\n", trouble)
 		}
 	}
+	// UP counts ready replicas that their load balancer has up, and sites with any: those that clients are sent to.
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nSITE\tREPORT\tREADY\tWORK\tSTATE")
+	fmt.Fprintln(table, "\nSITE\tREPORT\tUP\tWORK\tSTATE")
 	for _, site := range s.Sites {
 		fmt.Fprintf(table, "%s\t%s\t%d/%d\t%d/%d\t%s\n", site.Name, ageText(site.ReportAgeMilliseconds),
-			site.ReadyReplicas, site.DesiredReplicas, site.WorkApplied, site.Work, site.State())
+			site.UpReplicas, site.DesiredReplicas, site.WorkApplied, site.Work, site.State())
 	}
-	fmt.Fprintln(table, "\nNAME\tEXPORT\tSITES\tREADY\tSTATE\tSINCE GENERATION")
+	fmt.Fprintln(table, "\nNAME\tEXPORT\tSITES\tUP\tSTATE\tSINCE GENERATION")
 	for _, n := range s.Names {
 		for _, name := range append([]string{n.Name}, n.Aliases...) {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\n", name, n.Export, n.Sites, n.ReadyReplicas, n.Ready, n.MapGeneration)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\n", name, n.Export, n.Sites, n.UpReplicas, n.Ready, n.MapGeneration)
 		}
 	}
 	fmt.Fprintln(table, "\nNAME SERVER\tREPORT\tGENERATION\tGEO TABLE\tDEAD\tREFUSED")

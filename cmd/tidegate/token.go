@@ -14,7 +14,7 @@ func tokenCommand(o *options) *cobra.Command {
 		Short: "Ask the hub for a one-time enrolment token for a site or a name server",
 		Example: "  tidegate token site fra --socket /run/tidegate/hub.sock > fra.token\n" +
 			"  tidegate token nameserver ns1 --socket /run/tidegate/hub.sock > ns1.token",
-		Args: exactArgs(2),
+		Args: wantArgs("ROLE", "NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var answer struct {
 				Token string `json:"token"`

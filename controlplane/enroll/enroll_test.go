@@ -27,7 +27,7 @@ type endpoint struct {
 	bus    *bustest.Bus
 	hub    *enroll.Hub
 	url    string
-	tokens *enroll.Memory
+	tokens *memory
 
 	mu  sync.Mutex
 	now time.Time
@@ -49,7 +49,7 @@ var mapKey = bytes.Repeat([]byte{7}, 32)
 
 func start(t *testing.T) *endpoint {
 	t.Helper()
-	e := &endpoint{bus: bustest.Start(t), tokens: enroll.NewMemory(), now: time.Now()}
+	e := &endpoint{bus: bustest.Start(t), tokens: newMemory(), now: time.Now()}
 	e.url = serve(t, e.bus.Authority, func(url string) *enroll.Hub {
 		var err error
 		e.hub, err = enroll.NewHub(enroll.HubConfig{

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"sync"
 	"time"
 
 	"tidegate.dev/tidegate/gslb/bus"
@@ -35,51 +34,6 @@ type Store interface {
 
 // ErrNoRecord is returned by a Store that has no such record.
 var ErrNoRecord = errors.New("no such token")
-
-// Memory is a Store that forgets with the process; for tests. Its methods may be called from several goroutines.
-type Memory struct {
-	mu      sync.Mutex
-	records map[string]Record
-}
-
-var _ Store = (*Memory)(nil)
-
-// NewMemory makes an empty Memory.
-func NewMemory() *Memory { return &Memory{records: map[string]Record{}} }
-
-// Add implements Store.
-func (m *Memory) Add(_ context.Context, r Record) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.records[r.Hash] = r
-	return nil
-}
-
-// Get implements Store.
-func (m *Memory) Get(_ context.Context, hash string) (Record, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, found := m.records[hash]
-	if !found {
-		return Record{}, ErrNoRecord
-	}
-	return r, nil
-}
-
-// Use implements Store.
-func (m *Memory) Use(_ context.Context, hash, publicKey string) (Record, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, found := m.records[hash]
-	if !found {
-		return Record{}, ErrNoRecord
-	}
-	if r.UsedBy == "" {
-		r.UsedBy = publicKey
-		m.records[hash] = r
-	}
-	return r, nil
-}
 
 // newSecret makes a secret of 256 bits.
 func newSecret() (secret [32]byte) {

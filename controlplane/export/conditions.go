@@ -16,7 +16,7 @@ import (
 // Facts are what the conditions of an export follow from.
 type Facts struct {
 	Ruling Ruling
-	// Verified holds the domains outside our zones whose CNAME was seen to lead to the canonical name.
+	// Verified holds the domains outside our zones whose CNAME leads to the canonical name.
 	Verified map[gslb.Name]bool
 	// Addressed: some site has given an address, so there is something to publish.
 	Addressed bool
@@ -58,20 +58,27 @@ func (f Facts) accepted() metav1.Condition {
 }
 
 func (f Facts) verified() metav1.Condition {
-	var missing []string
+	var missing, found []string
 	for _, domain := range f.Ruling.Outside {
-		if !f.Verified[domain] {
-			missing = append(missing, Record(domain, f.Ruling.Canonical))
+		record := Record(domain, f.Ruling.Canonical)
+		if f.Verified[domain] {
+			found = append(found, record)
+		} else {
+			missing = append(missing, record)
 		}
+	}
+	state := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return condition(v1alpha1.ConditionVerified, status, reason, "%s", message)
 	}
 	switch {
 	case !f.Ruling.InForce():
-		return condition(v1alpha1.ConditionVerified, metav1.ConditionUnknown, v1alpha1.ReasonNotAccepted, "nothing was accepted yet")
+		return state(metav1.ConditionUnknown, v1alpha1.ReasonNotAccepted, "nothing was accepted yet")
 	case len(missing) > 0:
-		return condition(v1alpha1.ConditionVerified, metav1.ConditionFalse, v1alpha1.ReasonAwaitingCNAME,
-			"add to the domain's zone: %s", strings.Join(missing, "; "))
+		return state(metav1.ConditionFalse, v1alpha1.ReasonAwaitingCNAME, "add to the domain's zone: "+strings.Join(missing, "; "))
+	case len(found) > 0:
+		return state(metav1.ConditionTrue, v1alpha1.ReasonCNAMEFound, "found: "+strings.Join(found, "; "))
 	}
-	return condition(v1alpha1.ConditionVerified, metav1.ConditionTrue, v1alpha1.ReasonVerified, "every domain leads here")
+	return state(metav1.ConditionTrue, v1alpha1.ReasonVerified, "every domain is in our zones")
 }
 
 // Record is the one record that the owner of a domain outside our zones has to add.

@@ -39,28 +39,33 @@ func TestConditions(t *testing.T) {
 		message string
 	}{
 		{"served", func(*export.Facts) {},
-			"Accepted=True/Accepted Verified=True/Verified Programmed=True/Programmed Ready=True/Ready", "chat.shop.edge.example. is served"},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=True/Programmed Ready=True/Ready", "chat.shop.edge.example. is served"},
+		{"its record was found", func(*export.Facts) {},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=True/Programmed Ready=True/Ready",
+			"found: chat.example.com. CNAME chat.shop.edge.example."},
+		{"no domain elsewhere", func(f *export.Facts) { f.Ruling.Outside = nil },
+			"Accepted=True/Accepted Verified=True/Verified Programmed=True/Programmed Ready=True/Ready", "every domain is in our zones"},
 		{"a domain elsewhere", func(f *export.Facts) { f.Verified = nil },
 			"Accepted=True/Accepted Verified=False/AwaitingCNAME Programmed=True/Programmed Ready=True/Ready",
 			"chat.example.com. CNAME chat.shop.edge.example."},
 		{"one name server behind", func(f *export.Facts) { f.Servers[0].Generation = 6 },
-			"Accepted=True/Accepted Verified=True/Verified Programmed=False/AwaitingNameServers Ready=False/NotProgrammed", "map 7 is awaited at ns1"},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=False/AwaitingNameServers Ready=False/NotProgrammed", "map 7 is awaited at ns1"},
 		{"one refused the map", func(f *export.Facts) { f.Servers[0] = export.Server{Name: "ns1", Generation: 6, Refused: "too fast"} },
-			"Accepted=True/Accepted Verified=True/Verified Programmed=False/AwaitingNameServers Ready=False/NotProgrammed", "ns1 (refused: too fast)"},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=False/AwaitingNameServers Ready=False/NotProgrammed", "ns1 (refused: too fast)"},
 		{"no name server", func(f *export.Facts) { f.Servers = nil },
-			"Accepted=True/Accepted Verified=True/Verified Programmed=False/NoNameServers Ready=False/NotProgrammed", ""},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=False/NoNameServers Ready=False/NotProgrammed", ""},
 		{"not published", func(f *export.Facts) { f.MapGeneration = 0 },
-			"Accepted=True/Accepted Verified=True/Verified Programmed=False/NotPublished Ready=False/NotProgrammed", ""},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=False/NotPublished Ready=False/NotProgrammed", ""},
 		{"no address", func(f *export.Facts) { f.Addressed, f.ReadyReplicas, f.Problem = false, 0, "the sites are full" },
-			"Accepted=True/Accepted Verified=True/Verified Programmed=False/NoAddresses Ready=False/NoReadyReplicas", "the sites are full"},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=False/NoAddresses Ready=False/NoReadyReplicas", "the sites are full"},
 		{"asleep", func(f *export.Facts) { f.Asleep, f.ReadyReplicas = true, 0 },
-			"Accepted=True/Accepted Verified=True/Verified Programmed=True/Programmed Ready=False/Asleep", ""},
+			"Accepted=True/Accepted Verified=True/CNAMEFound Programmed=True/Programmed Ready=False/Asleep", ""},
 		{"nothing accepted", func(f *export.Facts) {
 			f.Ruling = export.Ruling{Refusal: &export.Refusal{Reason: v1alpha1.ReasonInvalidAnnotation, Message: "annotation x"}}
 		}, "Accepted=False/InvalidAnnotation Verified=Unknown/NotAccepted Programmed=False/NotPublished Ready=False/NotProgrammed", "annotation x"},
 		{"a wrong change", func(f *export.Facts) {
 			f.Ruling.Refusal = &export.Refusal{Reason: v1alpha1.ReasonHostnameConflict, Message: "y"}
-		}, "Accepted=False/HostnameConflict Verified=True/Verified Programmed=True/Programmed Ready=True/Ready", "y"},
+		}, "Accepted=False/HostnameConflict Verified=True/CNAMEFound Programmed=True/Programmed Ready=True/Ready", "y"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
@@ -108,23 +109,44 @@ func (t *table) rule(r Request) Ruling {
 	}
 	canonical, refusal := t.canonical(r)
 	if refusal != nil {
-		return t.settle(r, r.Kept, r.Canonical, refusal)
+		return t.settle(r, r.Kept, r.Canonical, r.refused(refusal))
 	}
 	if r.Refusal != nil {
-		return t.settle(r, r.Kept, canonical, r.Refusal)
+		return t.settle(r, r.Kept, canonical, r.refused(r.Refusal))
 	}
 	conflicts := t.conflicts(r, append([]gslb.Name{canonical}, t.inside(r.Spec)...))
-	switch {
-	case len(conflicts) == 0:
+	if len(conflicts) == 0 {
 		return t.settle(r, r.Spec, canonical, nil)
-	case len(r.Kept.Ports) > 0:
-		return t.settle(r, r.Kept, canonical, conflict(conflicts, "the last accepted settings stay in force"))
-	case conflicts[canonical] != "":
-		return t.settle(r, r.Kept, "", conflict(conflicts, "rename the object"))
 	}
+	return t.contested(r, canonical, conflicts)
+}
+
+// contested rules on a request that asks for names of others. A new one gets the rest of its names; with the next pass that
+// rest is what it was accepted with, and it must hear the same.
+func (t *table) contested(r Request, canonical gslb.Name, conflicts map[gslb.Name]string) Ruling {
 	rest := *r.Spec.DeepCopy()
 	rest.Domains = slices.DeleteFunc(rest.Domains, func(d string) bool { return conflicts[gslb.Name(d)] != "" })
-	return t.settle(r, rest, canonical, conflict(conflicts, "its other names are served"))
+	fresh := len(r.Kept.Ports) == 0
+	switch {
+	case fresh && conflicts[canonical] != "":
+		return t.settle(r, r.Kept, "", r.refused(conflict(conflicts, "rename the object")))
+	case fresh || conflicts[canonical] == "" && equality.Semantic.DeepEqual(rest, r.Kept):
+		return t.settle(r, rest, canonical, conflict(conflicts, "its other names are served"))
+	}
+	return t.settle(r, r.Kept, canonical, r.refused(conflict(conflicts, "choose other names")))
+}
+
+// refused adds to a refusal what is in force meanwhile. It need not have been accepted whole, see contested. Of a workload
+// with another export that one says it.
+func (r Request) refused(why *Refusal) *Refusal {
+	then := "nothing is exported until then"
+	switch {
+	case why.Reason == v1alpha1.ReasonWorkloadConflict:
+		return why
+	case len(r.Kept.Ports) > 0:
+		then = "the settings in force stay as they are until then"
+	}
+	return &Refusal{why.Reason, why.Message + "; " + then}
 }
 
 func (t *table) canonical(r Request) (gslb.Name, *Refusal) {

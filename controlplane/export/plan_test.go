@@ -70,6 +70,70 @@ func TestOldestObjectWinsAFreeName(t *testing.T) {
 	}
 }
 
+// TestOneMessageForAConflict: a request that was refused is ruled on again and again, with what came of it last time.
+func TestOneMessageForAConflict(t *testing.T) {
+	theirs := request("b", "chat", 0, "theirs.edge.example.")
+	const served = "theirs.edge.example. belongs to b/chat; its other names are served"
+	const stays = "theirs.edge.example. belongs to b/chat; choose other names; the settings in force stay as they are until then"
+	type change func(*export.Request)
+	domains := func(list ...string) change { return func(r *export.Request) { r.Spec.Domains = list } }
+	both := domains("mine.edge.example.", "theirs.edge.example.")
+	tests := []struct {
+		name   string
+		before change // what was accepted first; nil: nothing
+		now    change
+		says   string
+		alias  gslb.Name
+	}{
+		{"from birth", nil, both, served, "mine.edge.example."},
+		{"from birth, without another domain", nil, domains("theirs.edge.example."), served, ""},
+		{"added to what was accepted", domains("mine.edge.example."), both, served, "mine.edge.example."},
+		{"in place of what was accepted", domains("old.edge.example."), both, stays, "old.edge.example."},
+		{"edited while it is refused", both, func(r *export.Request) { both(r); r.Spec.TTLSeconds = 7 }, stays, "mine.edge.example."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			mine, owner := request("a", "chat", 5), theirs
+			pass := func() export.Ruling {
+				got := export.Plan([]export.Request{owner, mine}, zones, day)
+				mine, owner = remembered(mine, got["a/chat"]), remembered(owner, got["b/chat"])
+				return got["a/chat"]
+			}
+			if test.before != nil {
+				test.before(&mine)
+				pass()
+			}
+			test.now(&mine)
+			for i := range 3 {
+				got := pass()
+				if got.Refusal == nil || got.Refusal.Reason != v1alpha1.ReasonHostnameConflict || got.Refusal.Message != test.says {
+					t.Errorf("pass %d: %+v, want %q", i, got.Refusal, test.says)
+				}
+				if (len(got.Aliases) == 1) != (test.alias != "") || test.alias != "" && got.Aliases[0] != test.alias {
+					t.Errorf("pass %d: it serves %v, want %q", i, got.Aliases, test.alias)
+				}
+			}
+		})
+	}
+}
+
+// TestRefusalSaysWhatIsInForce: whoever reads why an annotation is wrong reads what it means for what is served.
+func TestRefusalSaysWhatIsInForce(t *testing.T) {
+	for _, reason := range []string{v1alpha1.ReasonInvalidAnnotation, v1alpha1.ReasonPlacementNotFound, v1alpha1.ReasonWorkloadNotFound} {
+		fresh := request("a", "chat", 0)
+		known := remembered(fresh, export.Plan([]export.Request{fresh}, zones, day)["a/chat"])
+		for want, r := range map[string]export.Request{
+			"why; nothing is exported until then":                    fresh,
+			"why; the settings in force stay as they are until then": known,
+		} {
+			r.Refusal = &export.Refusal{Reason: reason, Message: "why"}
+			if got := export.Plan([]export.Request{r}, zones, day)["a/chat"].Refusal; got.Reason != reason || got.Message != want {
+				t.Errorf("%s: %+v, want %q", reason, got, want)
+			}
+		}
+	}
+}
+
 func TestAcceptedClaimBeatsAnOlderObject(t *testing.T) {
 	young := request("a", "chat", 5, "chat.edge.example.")
 	first := export.Plan([]export.Request{young}, zones, day)["a/chat"]

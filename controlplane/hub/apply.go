@@ -9,6 +9,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,6 +88,9 @@ func otherWrites(out Outputs) ([]write, error) {
 	}
 	for _, s := range out.StatefulSets {
 		status(appsv1.SchemeGroupVersion.WithKind("StatefulSet"), s, nil)
+	}
+	for _, s := range out.Services {
+		status(corev1.SchemeGroupVersion.WithKind("Service"), s, nil)
 	}
 	for _, n := range out.Notes {
 		list = append(list, noteWrite(n))

@@ -69,6 +69,7 @@ func (l *Loop) gather(ctx context.Context) (Inputs, error) {
 		return Inputs{}, err
 	}
 	in.Reports, in.Servers = l.heard.all()
+	in.LeadsTo = l.links.LeadsTo()
 	in.Handout = l.handout()
 	in.Geo = in.Handout.Table
 	if err := l.readState(ctx); err != nil {

@@ -30,6 +30,12 @@ func (b *tableBus) PublishTable(ctx context.Context, digest string, _ []byte) er
 	return fails
 }
 
+func (b *tableBus) failWith(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fails = err
+}
+
 func (b *tableBus) count() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,12 +65,12 @@ func TestGeoTableIsPutOnTheBus(t *testing.T) {
 		expect("a table", 1, "")
 		l.BusConnected()
 		expect("the bus lost its disk", 2, "")
-		b.fails = bushub.ErrNotFound
+		b.failWith(bushub.ErrNotFound)
 		l.SetGeo(GeoHandout{Digest: "two"})
 		expect("the bus does not take it", 3, bushub.ErrNotFound.Error())
 		sleep(ctx, geoPause)
 		expect("nor later", 4, bushub.ErrNotFound.Error())
-		b.fails = nil
+		b.failWith(nil)
 		sleep(ctx, geoPause)
 		expect("now it does", 5, "")
 		l.SetGeoTrouble("city.mmdb is cut short")

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"tidegate.dev/tidegate/controlplane/cname"
 	"tidegate.dev/tidegate/gslb"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -61,6 +62,8 @@ type Config struct {
 	Cache  cache.Cache
 	Events record.EventRecorder
 	Bus    Bus
+	// Resolver looks up domains outside our zones; nil: nobody does, and they stay as they are.
+	Resolver cname.Resolver
 	// MapKey signs heads.
 	MapKey ed25519.PrivateKey
 	// Namespace is the hub's own.
@@ -77,6 +80,7 @@ type Loop struct {
 	since time.Time
 	wake  chan struct{}
 	heard *heard
+	links *cname.Checker
 	// geoWake takes a signal when the geo table is to be put on the bus.
 	geoWake chan struct{}
 
@@ -110,6 +114,7 @@ func New(cfg Config) *Loop {
 	l := &Loop{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), geoWake: make(chan struct{}, 1),
 		written: written{}, late: lateness{}, failed: map[string]string{}}
 	l.heard = newHeard(l.log, l.Poke)
+	l.links = cname.New(cfg.Resolver, time.Now, l.Poke, l.log)
 	return l
 }
 
@@ -135,6 +140,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	running.Go(func() { failed <- l.cfg.Cache.Start(ctx) })
 	running.Go(func() { failed <- l.cfg.Bus.Reports(ctx, l.heard.take) })
+	running.Go(func() { l.links.Run(ctx) })
 	if err := l.watch(ctx); err != nil {
 		return err
 	}
@@ -186,6 +192,7 @@ func (l *Loop) pass(ctx context.Context) {
 	if out.Hold != "" {
 		return
 	}
+	l.links.Want(out.Links)
 	l.ok("plan the map", out.Refused)
 	l.ok("publish the map", l.publish(ctx, in, out))
 	l.ok("hand out work", l.handOut(ctx, in, out))

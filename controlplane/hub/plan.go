@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/controlplane/cname"
 	"tidegate.dev/tidegate/controlplane/work"
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
@@ -44,8 +45,9 @@ type Inputs struct {
 
 	Reports map[gslb.SiteID]SiteObservation
 	Servers map[string]ServerObservation
-	// Verified holds the domains outside our zones whose CNAME was seen to lead here.
-	Verified map[gslb.Name]bool
+	// LeadsTo maps domains outside our zones to where their CNAME led when it was last looked up. One that was never
+	// answered is missing.
+	LeadsTo map[gslb.Name]gslb.Name
 
 	// Geo is the table that lines of Sites are held against; nil while the hub has none.
 	Geo *geodata.Table
@@ -105,10 +107,13 @@ type Outputs struct {
 	Retired      []*v1alpha1.DomainExport
 	Deployments  []*appsv1.Deployment
 	StatefulSets []*appsv1.StatefulSet
+	Services     []*corev1.Service
 	Notes        []Note
 	Sites        []*v1alpha1.Site
 	Zones        []*v1alpha1.Zone
 	Events       []Event
+	// Links are the CNAMEs that exports wait for or rely on; they are to be looked up.
+	Links []cname.Link
 
 	Work map[gslb.SiteID]WorkWrite
 

@@ -13,8 +13,8 @@ import (
 	"tidegate.dev/tidegate/gslb/plan"
 )
 
-// report writes the DomainExports, the workloads' own status and the notes on the annotated objects, as far as they
-// differ from what is there.
+// report writes the DomainExports, the workloads' and Services' own status and the notes on the annotated objects, as far as
+// they differ from what is there.
 func (t *exportTable) report(out *Outputs) {
 	servers := t.servers()
 	noted := map[string]bool{}
@@ -25,10 +25,12 @@ func (t *exportTable) report(out *Outputs) {
 			out.Exports = append(out.Exports, w)
 		}
 		e.note(out, note(wanted))
+		out.Links = append(out.Links, e.links()...)
 		noted[e.sourceKey()] = true
 		t.workloadStatus(e, out)
 	}
 	t.clear(out, noted)
+	t.loadBalancers(out, next)
 }
 
 func (e *exported) sourceKey() string { return e.source.Namespace + "/" + e.kind + "/" + e.source.Name }
@@ -56,7 +58,7 @@ func (t *exportTable) wanted(e *exported, next *plan.Service, servers []export.S
 	dex.Status = e.status()
 	dex.Status.MapGeneration = t.mapGeneration(e, next, t.served[e.ruling.Canonical], out)
 	facts := export.Facts{
-		Ruling: e.ruling, Verified: t.in.Verified, Addressed: next != nil, MapGeneration: uint64(dex.Status.MapGeneration),
+		Ruling: e.ruling, Verified: t.verified(e), Addressed: next != nil, MapGeneration: uint64(dex.Status.MapGeneration),
 		Servers: servers, Asleep: e.asleep(), ReadyReplicas: int(dex.Status.ReadyReplicas), Problem: e.decision.Problem,
 	}
 	if out.Refused != nil {
@@ -180,18 +182,21 @@ const maxNoteBytes = 1000
 
 // note is the status annotation: one line for people.
 func note(dex *v1alpha1.DomainExport) string {
-	text := ""
+	text, todo := "", ""
 	for _, c := range dex.Status.Conditions {
-		if c.Type == v1alpha1.ConditionAccepted && c.Status != metav1.ConditionTrue {
+		switch {
+		case c.Type == v1alpha1.ConditionAccepted && c.Status != metav1.ConditionTrue:
 			text += c.Reason + ": " + c.Message + ". "
-		}
-		if c.Type == v1alpha1.ConditionReady {
+		case c.Type == v1alpha1.ConditionVerified && c.Status == metav1.ConditionFalse:
+			todo = "; " + c.Reason + ": " + c.Message
+		case c.Type == v1alpha1.ConditionReady:
 			text += c.Reason
 		}
 	}
 	if s := dex.Status; s.CanonicalName != "" {
 		text += fmt.Sprintf(": %d/%d replicas ready at %s sites as %s", s.ReadyReplicas, s.DesiredReplicas, s.ReadySites, s.CanonicalName)
 	}
+	text += todo
 	return strings.ToValidUTF8(text[:min(len(text), maxNoteBytes)], "")
 }
 

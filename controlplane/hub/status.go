@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/signal"
 )
@@ -60,6 +63,8 @@ type SiteReportStatus struct {
 	WorkLateMilliseconds *int64 `json:"workLateMilliseconds,omitempty"`
 	DesiredReplicas      int    `json:"desiredReplicas"`
 	ReadyReplicas        int    `json:"readyReplicas"`
+	// UpReplicas are the ready replicas that the load balancer has up: those that clients are sent to.
+	UpReplicas int `json:"upReplicas"`
 }
 
 // State is how a site stands, in a word or a few.
@@ -102,11 +107,14 @@ func (l lateness) note(sites []SiteReportStatus, now time.Time) {
 
 // NameStatus is one exported service.
 type NameStatus struct {
-	Export        string   `json:"export"`
-	Name          string   `json:"name"`
-	Aliases       []string `json:"aliases,omitempty"`
-	Sites         string   `json:"sites"`
-	ReadyReplicas int      `json:"readyReplicas"`
+	Export  string   `json:"export"`
+	Name    string   `json:"name"`
+	Aliases []string `json:"aliases,omitempty"`
+	// Sites is "up/used": sites with replicas that are up, of those that shall run some.
+	Sites         string `json:"sites"`
+	ReadyReplicas int    `json:"readyReplicas"`
+	// UpReplicas as of SiteReportStatus.
+	UpReplicas int `json:"upReplicas"`
 	// Ready is the reason of the condition Ready.
 	Ready         string `json:"ready"`
 	MapGeneration int64  `json:"mapGeneration"`
@@ -150,23 +158,13 @@ func statusOf(in Inputs, out Outputs) Status {
 	if out.Refused != nil {
 		s.Refused = out.Refused.Error()
 	}
-	for _, site := range byName(in.Sites) {
-		s.Sites = append(s.Sites, siteStatus(in, newSite(in, site)))
+	sites := map[string]*site{}
+	for _, object := range byName(in.Sites) {
+		sites[object.Name] = newSite(in, object)
+		s.Sites = append(s.Sites, siteStatus(in, sites[object.Name]))
 	}
 	for _, e := range byName(in.Exports) {
-		n := NameStatus{Export: e.Namespace + "/" + e.Name, Name: e.Status.CanonicalName, Sites: e.Status.ReadySites,
-			ReadyReplicas: int(e.Status.ReadyReplicas), MapGeneration: e.Status.MapGeneration}
-		for _, c := range e.Status.Claims {
-			if c.Name != n.Name {
-				n.Aliases = append(n.Aliases, c.Name)
-			}
-		}
-		for _, c := range e.Status.Conditions {
-			if c.Type == "Ready" {
-				n.Ready = c.Reason
-			}
-		}
-		s.Names = append(s.Names, n)
+		s.Names = append(s.Names, nameStatus(e, sites))
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.Servers)) {
 		o := in.Servers[name]
@@ -177,6 +175,42 @@ func statusOf(in Inputs, out Outputs) Status {
 	return s
 }
 
+func nameStatus(e *v1alpha1.DomainExport, sites map[string]*site) NameStatus {
+	n := NameStatus{Export: e.Namespace + "/" + e.Name, Name: e.Status.CanonicalName,
+		ReadyReplicas: int(e.Status.ReadyReplicas), MapGeneration: e.Status.MapGeneration}
+	upSites, used := 0, 0
+	for _, at := range e.Status.Sites {
+		up := upReplicas(sites[at.Site], e, at)
+		n.UpReplicas += up
+		if up > 0 {
+			upSites++
+		}
+		if at.DesiredReplicas > 0 {
+			used++
+		}
+	}
+	n.Sites = fmt.Sprintf("%d/%d", upSites, used)
+	for _, c := range e.Status.Claims {
+		if c.Name != n.Name {
+			n.Aliases = append(n.Aliases, c.Name)
+		}
+	}
+	if c := meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		n.Ready = c.Reason
+	}
+	return n
+}
+
+// upReplicas are the ready replicas of an export at a site that its load balancer has up, as far as it says. A site without
+// capacity carries nothing, whatever was heard last; s is nil if the Site is gone.
+func upReplicas(s *site, e *v1alpha1.DomainExport, at v1alpha1.ExportSite) int {
+	if at.Capacity.IsZero() || s == nil {
+		return 0
+	}
+	report := s.services[e.Namespace+"/"+e.Spec.Workload.Kind+"/"+e.Spec.Workload.Name]
+	return int(serversUp(at.ReadyReplicas, report.Load))
+}
+
 func siteStatus(in Inputs, s *site) SiteReportStatus {
 	status := SiteReportStatus{Name: string(s.id), Silent: s.silent, Cordoned: s.object.Spec.Cordoned, Drained: s.object.Spec.Drained,
 		Work: s.work.Inventory.Revision}
@@ -185,6 +219,7 @@ func siteStatus(in Inputs, s *site) SiteReportStatus {
 			if gslb.SiteID(at.Site) == s.id {
 				status.DesiredReplicas += int(at.DesiredReplicas)
 				status.ReadyReplicas += int(at.ReadyReplicas)
+				status.UpReplicas += upReplicas(s, e, at)
 			}
 		}
 	}

@@ -202,6 +202,13 @@ func (w *world) apply(out hub.Outputs) {
 			}
 		}
 	}
+	for _, s := range out.Services {
+		for _, have := range w.in.Services {
+			if have.Name == s.Name && have.Namespace == s.Namespace {
+				have.Status = s.Status
+			}
+		}
+	}
 	w.applyNotes(out.Notes)
 	for id, work := range out.Work {
 		since := map[string]uint64{}

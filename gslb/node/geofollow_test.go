@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,26 +17,48 @@ import (
 // tableBus is a bus with nothing but tables.
 type tableBus struct {
 	Bus
+	mu     sync.Mutex
 	tables map[string][]byte
-	asked  []string
+	asked  int
 	block  chan struct{} // nil: FetchTable does not wait
 }
 
 var errNotThere = errors.New("not on the bus")
 
 func (b *tableBus) FetchTable(ctx context.Context, digest string) ([]byte, error) {
-	b.asked = append(b.asked, digest[:12])
+	b.mu.Lock()
+	b.asked++
+	b.mu.Unlock()
 	if b.block != nil {
 		select {
 		case <-b.block:
 		case <-ctx.Done():
 		}
 	}
-	file, ok := b.tables[digest]
+	file, ok := b.get(digest)
 	if !ok {
 		return nil, errNotThere
 	}
 	return file, nil
+}
+
+func (b *tableBus) get(digest string) ([]byte, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	file, ok := b.tables[digest]
+	return file, ok
+}
+
+func (b *tableBus) set(digest string, file []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tables[digest] = file
+}
+
+func (b *tableBus) questions() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asked
 }
 
 func (b *tableBus) put(t *testing.T, geo *plan.Geo) (digest string) {
@@ -44,7 +67,7 @@ func (b *tableBus) put(t *testing.T, geo *plan.Geo) (digest string) {
 	if err := geo.Table.Encode(&file); err != nil {
 		t.Fatal(err)
 	}
-	b.tables[geo.Table.Digest()] = file.Bytes()
+	b.set(geo.Table.Digest(), file.Bytes())
 	return geo.Table.Digest()
 }
 
@@ -91,8 +114,8 @@ func (f *following) expectGeo(step, digest, wanted, trouble string, asked int) {
 	if s.GeoDigest != digest || s.GeoWanted != wanted || !strings.Contains(s.GeoTrouble, trouble) || trouble == "" && s.GeoTrouble != "" {
 		f.t.Errorf("%s: has %.12s, wants %.12s, trouble %q; want %.12s, %.12s, %q", step, s.GeoDigest, s.GeoWanted, s.GeoTrouble, digest, wanted, trouble)
 	}
-	if len(f.bus.asked) != asked {
-		f.t.Errorf("%s: asked for %v, want %d questions", step, f.bus.asked, asked)
+	if got := f.bus.questions(); got != asked {
+		f.t.Errorf("%s: asked %d times, want %d", step, got, asked)
 	}
 }
 
@@ -119,7 +142,8 @@ func TestFollowGeo(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		f.expectGeo("on the bus now", digest, "", "", 2)
-		if kept, err := f.config.Folder.LoadTable(keep.HubTable); err != nil || !bytes.Equal(kept, f.bus.tables[digest]) {
+		sent, _ := f.bus.get(digest)
+		if kept, err := f.config.Folder.LoadTable(keep.HubTable); err != nil || !bytes.Equal(kept, sent) {
 			t.Errorf("kept %d bytes, %v", len(kept), err)
 		}
 		f.head(digest)
@@ -150,7 +174,8 @@ func TestFollowGeoDamaged(t *testing.T) {
 		"empty":     func(*testing.T, []byte) []byte { return nil },
 		"another table": func(t *testing.T, _ []byte) []byte {
 			other := &tableBus{tables: map[string][]byte{}}
-			return other.tables[other.put(t, geoOf(t, june.AddDate(1, 0, 0)))]
+			file, _ := other.get(other.put(t, geoOf(t, june.AddDate(1, 0, 0))))
+			return file
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,14 +184,14 @@ func TestFollowGeoDamaged(t *testing.T) {
 				defer f.end()
 				own := geoOf(t, june).Table.Digest()
 				digest := f.bus.put(t, geoOf(t, june.AddDate(0, 1, 0)))
-				good := f.bus.tables[digest]
-				f.bus.tables[digest] = file(t, good)
+				good, _ := f.bus.get(digest)
+				f.bus.set(digest, file(t, good))
 				f.head(digest)
 				f.expectGeo("damaged", own, digest, "the hub's geo table "+digest, 1)
 				if got := f.Status().GeoReloads["unreadable"]; got != 1 {
 					t.Errorf("counted %d times", got)
 				}
-				f.bus.tables[digest] = good
+				f.bus.set(digest, good)
 				time.Sleep(geoDamagedRetry - time.Second)
 				synctest.Wait()
 				f.expectGeo("not asked for again yet", own, digest, "the hub's geo table "+digest, 1)

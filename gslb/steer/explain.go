@@ -36,6 +36,7 @@ type Trace struct {
 	Reason     string       `json:"reason"`
 	// Match is nil where no address of the service tells clients apart by line or region.
 	Match *TraceMatch `json:"match,omitempty"`
+	level eligibility // of the last step
 }
 
 // TracePlace is what the geo table says of the client.
@@ -158,27 +159,36 @@ func (t *Trace) consider(d *decider, endpoint int, level eligibility, ok bool) {
 	if t == nil {
 		return
 	}
+	if level != t.level {
+		t.level = level
+		t.Steps = append(t.Steps, levelNotes[level])
+	}
 	site := d.compiled.Endpoints[endpoint].Site
 	if ok {
-		t.Steps = append(t.Steps, fmt.Sprintf("%s is eligible%s", site, levelNotes[level]))
+		t.Steps = append(t.Steps, fmt.Sprintf("%s is eligible", site))
 		return
 	}
-	t.Steps = append(t.Steps, fmt.Sprintf("%s is out: %s", site, strings.Join(d.lacks(endpoint), ", ")))
+	t.Steps = append(t.Steps, fmt.Sprintf("%s is out: %s", site, strings.Join(d.lacks(endpoint, level), ", ")))
 }
 
-var levelNotes = [...]string{"", ", health ignored", ", health and capacity ignored", ", all else ignored"}
+// levelNotes stand above the steps of a level.
+var levelNotes = [...]string{"", "none is eligible; with health ignored:", "none is eligible; with health and capacity ignored:",
+	"none is eligible; with drains ignored as well:"}
 
-func (d *decider) lacks(endpoint int) (lacks []string) {
+// lacks is what keeps an endpoint from being eligible at a level.
+func (d *decider) lacks(endpoint int, level eligibility) (lacks []string) {
 	e := &d.live.Endpoints[endpoint]
-	if !e.Up {
+	switch {
+	case level > healthy:
+	case !e.Up:
 		lacks = append(lacks, "its probes fail")
-	} else if !e.Has(d.family) {
+	case !e.Has(d.family):
 		lacks = append(lacks, "its addresses of this family are down")
 	}
 	if e.Drained {
 		lacks = append(lacks, "it is drained")
 	}
-	if e.Capacity <= 0 {
+	if e.Capacity <= 0 && level <= anyHealth {
 		lacks = append(lacks, "it has no capacity")
 	}
 	return lacks
@@ -188,6 +198,9 @@ var outcomeNames = [...]string{"answered", "no data of this family", "unavailabl
 
 func (t *Trace) finish(snapshot *world.Snapshot, q Query, d Decision) {
 	t.Outcome, t.TTLSeconds, t.Reason, t.Addresses = outcomeNames[d.Outcome], int(d.TTL/time.Second), d.Reason.String(), d.Addresses
+	if snapshot.Plan.Services[q.Service].Spec.Asleep && d.Reason == AllUnhealthy {
+		t.Reason = "asleep" // nothing has capacity, whatever probes say
+	}
 	t.Scope, _ = t.Unit.Addr().Prefix(d.ScopeBits)
 	if d.Endpoint < 0 {
 		return

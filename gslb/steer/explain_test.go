@@ -44,6 +44,17 @@ func TestExplainGolden(t *testing.T) {
 	}
 }
 
+// TestExplainAsleep: a workload at zero is up and has no capacity. Each level is named once.
+func TestExplainAsleep(t *testing.T) {
+	m := mapOf(plan.Steering{Method: plan.Proximity}, endpoint{"fra", 0, ""}, endpoint{"iad", 0, isDrained})
+	m.Services[0].Asleep = true
+	got, err := json.MarshalIndent(Explain(compile(t, m), name, from(german)), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, filepath.Join("testdata", "explain", "asleep.json"), got)
+}
+
 func compareGolden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	got = append(got, '\n')

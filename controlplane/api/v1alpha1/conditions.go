@@ -37,6 +37,7 @@ const (
 // Reasons of the condition Verified.
 const (
 	ReasonVerified      = "Verified"
+	ReasonCNAMEFound    = "CNAMEFound"
 	ReasonAwaitingCNAME = "AwaitingCNAME"
 	ReasonNotAccepted   = "NotAccepted"
 )

@@ -152,3 +152,14 @@ func TestDefinitions(t *testing.T) {
 		}
 	}
 }
+
+// TestAgesAreTrue: kubectl writes a date as an age, so a column must not show one that is written only now and then.
+func TestAgesAreTrue(t *testing.T) {
+	for kind, c := range loadCRDs(t) {
+		for _, column := range c.Spec.Versions[0].Columns {
+			if column.JSONPath == ".status.lastReport" {
+				t.Errorf("%s has a column of %s, which is written every 30 s and read as seconds since a report", kind, column.JSONPath)
+			}
+		}
+	}
+}

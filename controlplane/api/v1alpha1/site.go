@@ -11,7 +11,6 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name=CORDONED,type=boolean,priority=1,JSONPath=`.spec.cordoned`
 // +kubebuilder:printcolumn:name=DRAINED,type=boolean,priority=1,JSONPath=`.spec.drained`
 // +kubebuilder:printcolumn:name=REPORTING,type=string,JSONPath=`.status.conditions[?(@.type=="Reporting")].status`
-// +kubebuilder:printcolumn:name=LAST REPORT,type=date,JSONPath=`.status.lastReport`
 // +kubebuilder:printcolumn:name=AGE,type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')",message="a site's name is one DNS label, such as fra"
 type Site struct {
@@ -67,7 +66,7 @@ type SiteStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// lastReport is when the site was last heard, to within half a minute.
+	// lastReport is when the site was last heard, to within half a minute: tidegate status knows it to the second.
 	// +optional
 	LastReport *metav1.Time `json:"lastReport,omitempty"`
 	// workRevision is the newest work that the hub wrote for the site. It goes on counting over a bus with an empty disk.

@@ -1,0 +1,4 @@
+package hub
+
+// StatusOf is statusOf for the tests in memory.
+var StatusOf = statusOf
