@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,21 +16,21 @@ import (
 func watching(t *testing.T, paths []string, steps func(wait func(time.Duration), expect func(step string, calls int))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
+		var calls atomic.Int64
 		watch := files.NewWatch(paths...)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			watch.Run(ctx, func() { calls++ })
+			watch.Run(ctx, func() { calls.Add(1) })
 		}()
 		steps(func(d time.Duration) {
 			time.Sleep(d)
 			synctest.Wait()
 		}, func(step string, want int) {
 			t.Helper()
-			if calls != want {
-				t.Errorf("%s: told %d times, want %d", step, calls, want)
+			if got := calls.Load(); got != int64(want) {
+				t.Errorf("%s: told %d times, want %d", step, got, want)
 			}
 		})
 		cancel()
@@ -115,8 +116,8 @@ func TestWatchBeginsWhenMade(t *testing.T) {
 		put(t, path, []byte("changed"))
 		ctx, cancel := context.WithTimeout(t.Context(), files.Quiet+time.Second)
 		defer cancel()
-		calls := 0
-		watch.Run(ctx, func() { calls++ })
+		var calls atomic.Int64
+		watch.Run(ctx, func() { calls.Add(1) })
 		if calls != 1 {
 			t.Errorf("told %d times, want once", calls)
 		}
