@@ -32,7 +32,7 @@ test-go:
 	cd deploy && CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /e2e$$)
 	@# -v: they say what they leave out; -count=1: the programs that they run are not in the cache's key.
 	cd deploy && CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout 25m ./e2e
-	cd deploy && NODES=kwok BUS=external CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout 10m -run 'TestBus|WithoutItsDisk' ./e2e
+	cd deploy && BUS=external CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout 10m -run 'TestBus|WithoutItsDisk' ./e2e
 
 lint: ## gofmt, go vet (amd64 and arm64), staticcheck and the layer test
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
@@ -49,6 +49,7 @@ geodata: ## build the embedded geo table again from DB-IP Lite
 
 bench-geo: deps ## the geo data's figures, beside gdnsd
 	$(GO) run ./geodata/bench -cache .cache/geodata
+	TIDEGATE_GEO_SWAPS=1000 $(GO) test -count=1 -v -run TestGeoSwapsUnderQueries ./gslb/node
 
 fuzz-geo: ## fuzz the readers of geo data for RUNS inputs each, and add to the tally
 	geodata/bench/fuzz.sh
