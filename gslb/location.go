@@ -38,7 +38,7 @@ func (l Location) Direction() Direction {
 }
 
 // Chord is the squared length of the straight line between two points of the unit sphere, in parts of 2^60: it grows
-// with the distance, and costs a tenth of it.
+// with the distance, and is cheaper.
 type Chord int64
 
 // Chord is that of the way to e.

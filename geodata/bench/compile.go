@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"tidegate.dev/tidegate/geodata/mmdb"
+	"tidegate.dev/tidegate/geodata/load"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 )
@@ -72,7 +72,7 @@ func medians(costs []cost) cost {
 
 // compile is what the measured process does.
 func compile(database string) (*plan.Geo, *plan.Classes, error) {
-	table, err := mmdb.Load(database)
+	table, err := load.Files(database)
 	if err != nil {
 		return nil, nil, err
 	}

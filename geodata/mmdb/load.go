@@ -16,7 +16,7 @@ import (
 	"tidegate.dev/tidegate/gslb"
 )
 
-// CityGrid is the width of the squares to whose middle Load rounds locations: 0.05 degrees, at most 4 km away. That is
+// CityGrid is the width of the squares to whose middle locations are rounded: 0.05 degrees, at most 4 km away. That is
 // far below what the databases themselves are wrong by, and it keeps a table to 155,000 places, instead of the 550,000
 // that every compiler of a service would have to look at. At 0.1 degrees scopes are narrower than gdnsd's for 1.6 % of the
 // addresses instead of 0.5 %: squares across a border between two sites make borders of their own.
@@ -25,21 +25,8 @@ const CityGrid geodata.Grid = 50_000
 // ErrNoRecords says that a file was read and has nothing that Tidegate can use.
 var ErrNoRecords = errors.New("it has no country, coordinates, AS number or ISP in any record")
 
-// Load reads databases into one table: a city database, an ASN database, or both, in one file for all addresses or one
-// per family. Each file gives what its records carry; where two give the same field, the first file counts.
-func Load(paths ...string) (*geodata.Table, error) {
-	reader, err := NewReader()
-	if err != nil {
-		return nil, err
-	}
-	if err := reader.Read(paths...); err != nil {
-		return nil, err
-	}
-	return reader.Table()
-}
-
-// Reader turns files into layers of a builder: its own by Read and Table, or another one by Add. Load and geodata/load
-// are for those who need no more than the defaults.
+// Reader turns files into layers of a builder: its own by Read and Table, or another one by Add. geodata/load is for
+// those who need no more than the defaults.
 type Reader struct {
 	// Grid is the width of the squares to which locations are rounded.
 	Grid geodata.Grid

@@ -51,6 +51,18 @@ func placed(country string, lat, lon int32, line gslb.Line) geodata.Place {
 	}
 }
 
+// load reads databases into one table with the defaults.
+func load(paths ...string) (*geodata.Table, error) {
+	reader, err := NewReader()
+	if err != nil {
+		return nil, err
+	}
+	if err := reader.Read(paths...); err != nil {
+		return nil, err
+	}
+	return reader.Table()
+}
+
 func inRegion(region string, p geodata.Place) geodata.Place {
 	p.Region = region
 	return p
@@ -137,7 +149,7 @@ func TestLoad(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			table, err := Load(tt.files(t)...)
+			table, err := load(tt.files(t)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,7 +164,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestOrigin(t *testing.T) {
-	table, err := Load(
+	table, err := load(
 		writeDatabase(t, "city.mmdb", "DBIP-City", 4, entry{"20.0.0.0/8", dbIPCity("DE", 50.11, 8.68)}),
 		writeFile(t, "asn.csv", "20.1.0.0,20.1.255.255,4837,x\n"))
 	if err != nil {
@@ -201,12 +213,12 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := Load(tt.path(t)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := load(tt.path(t)); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Load = %v, want an error with %q", err, tt.want)
 			}
 		})
 	}
-	if _, err := Load(writeFile(t, "asn.csv", "")); !errors.Is(err, ErrNoRecords) {
+	if _, err := load(writeFile(t, "asn.csv", "")); !errors.Is(err, ErrNoRecords) {
 		t.Errorf("Load of an empty list = %v, want ErrNoRecords", err)
 	}
 }
@@ -224,7 +236,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = Load(path)
+		_, _ = load(path)
 	})
 }
 
