@@ -49,6 +49,7 @@ func TestReadGood(t *testing.T) {
 			s.Steering.Watermarks = &v1alpha1.Watermarks{Low: 70, High: 90}
 		}},
 		{"tidegate.dev/health", "http:/healthz", func(s *v1alpha1.DomainExportSpec) { s.Health = &v1alpha1.Health{Type: "http", Path: "/healthz"} }},
+		{"tidegate.dev/health", "https:/healthz", func(s *v1alpha1.DomainExportSpec) { s.Health = &v1alpha1.Health{Type: "https", Path: "/healthz"} }},
 		{"tidegate.dev/health", "grpc", func(s *v1alpha1.DomainExportSpec) { s.Health = &v1alpha1.Health{Type: "grpc"} }},
 		{"tidegate.dev/health", "tcp", func(*v1alpha1.DomainExportSpec) {}},
 		{"tidegate.dev/status", "anything", func(*v1alpha1.DomainExportSpec) {}},
@@ -114,7 +115,8 @@ func TestReadBad(t *testing.T) {
 		{"tidegate.dev/health", "http", "http:/healthz"},
 		{"tidegate.dev/health", "http:healthz", "http:/healthz"},
 		{"tidegate.dev/health", "tcp:/x", "tcp or grpc"},
-		{"tidegate.dev/health", "https:/x", "tcp or grpc"},
+		{"tidegate.dev/health", "https:x", "tcp or grpc"},
+		{"tidegate.dev/health", "httpss:/x", "tcp or grpc"},
 		{"tidegate.dev/domian", "chat.example", "no such annotation; there are tidegate.dev/domain"},
 	}
 	for _, test := range tests {

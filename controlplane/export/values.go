@@ -273,12 +273,12 @@ func (r *reader) health() *v1alpha1.Health {
 		return &v1alpha1.Health{Type: string(plan.ProbeTCP)}
 	}
 	kind, path, hasPath := strings.Cut(value, ":")
-	http := plan.ProbeType(kind) == plan.ProbeHTTP
+	http := kind == string(plan.ProbeHTTP) || kind == string(plan.ProbeHTTPS)
 	switch {
 	case http && hasPath && strings.HasPrefix(path, "/") && !strings.ContainsAny(path, " \t\r\n"):
 	case !hasPath && (kind == string(plan.ProbeTCP) || kind == string(plan.ProbeGRPC)):
 	default:
-		r.fail(AnnotationHealth, value, "http:/healthz (any path), tcp or grpc")
+		r.fail(AnnotationHealth, value, "http:/healthz or https:/healthz (any path), tcp or grpc")
 		return nil
 	}
 	return &v1alpha1.Health{Type: kind, Path: path}

@@ -105,7 +105,7 @@ func probe(spec v1alpha1.DomainExportSpec) *plan.Health {
 	if spec.Health == nil {
 		return nil
 	}
-	return &plan.Health{Type: plan.ProbeType(spec.Health.Type), Path: spec.Health.Path,
+	return &plan.Health{Type: plan.ProbeType(spec.Health.Type), Path: spec.Health.Path, Match: spec.Health.Match,
 		Port: uint16(spec.Ports[0].Listen), Interval: placement.ProbeInterval}
 }
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/keep"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/probe"
@@ -151,7 +152,7 @@ func (n *Node) Refused(err error) {
 
 // Run owns the builder until ctx ends.
 func (n *Node) Run(ctx context.Context) error {
-	l := loop{node: n, builder: world.NewBuilder(), down: n.loadDown(), lastSwap: time.Now().Add(-swapInterval)}
+	l := loop{node: n, builder: world.NewBuilder(), known: n.loadKnown(), lastSwap: time.Now().Add(-swapInterval)}
 	defer n.prober.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -182,10 +183,10 @@ var ErrOvertaken = errors.New("a newer map came first")
 type loop struct {
 	node     *Node
 	builder  *world.Builder
-	down     map[world.Target]time.Time
-	trusted  bool // the map that is served is a world file's
-	news     bool // something changed since the last swap
-	urgent   bool // and it must not wait
+	known    map[world.Target]health.State // of the targets that ever died
+	trusted  bool                          // the map that is served is a world file's
+	news     bool                          // something changed since the last swap
+	urgent   bool                          // and it must not wait
 	lastSwap time.Time
 }
 
@@ -199,7 +200,7 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 	l.setPlan(p.Head.Generation, p.plan)
 	targets := world.Targets(p.plan.Map)
 	l.forget(targets)
-	l.node.prober.SetTargets(ctx, targets, func(t world.Target) bool { _, down := l.down[t]; return down })
+	l.node.prober.SetTargets(ctx, targets, func(t world.Target) health.State { return l.known[t] })
 	l.node.status.served(p.Proposal, time.Now())
 	l.trusted = p.Trusted
 	l.node.warn(warningsOf(l.trusted, p.plan))
@@ -212,8 +213,8 @@ func (l *loop) take(ctx context.Context, p compiledProposal) error {
 // setPlan has the next swap, which is due at once, serve a plan.
 func (l *loop) setPlan(generation uint64, compiled *plan.Compiled) {
 	l.builder.SetPlan(generation, compiled)
-	for target := range l.down {
-		l.builder.SetDown(target, true)
+	for target, state := range l.known {
+		l.builder.SetDown(target, state.Down)
 	}
 	l.news, l.urgent = true, true
 }
@@ -233,9 +234,9 @@ func (l *loop) forget(targets []world.ProbeTarget) {
 	for _, t := range targets {
 		checked[t.Target] = true
 	}
-	for target := range l.down {
+	for target := range l.known {
 		if !checked[target] {
-			delete(l.down, target)
+			delete(l.known, target)
 			l.builder.SetDown(target, false)
 		}
 	}
@@ -245,11 +246,7 @@ func (l *loop) verdict(v probe.Verdict) {
 	if !l.builder.SetDown(v.Target, v.Down) {
 		return
 	}
-	if v.Down {
-		l.down[v.Target] = v.At
-	} else {
-		delete(l.down, v.Target)
-	}
+	l.known[v.Target] = v.State
 	l.news, l.urgent = true, l.urgent || v.Down
 	l.node.config.Log.Info("health changed", "service", v.Target.Service, "address", v.Target.Addr, "down", v.Down, "why", v.Why)
 }
@@ -276,8 +273,8 @@ func (l *loop) swapIfDue(now time.Time) time.Duration {
 	}
 	l.node.store.Swap(l.builder.Snapshot())
 	l.news, l.urgent, l.lastSwap = false, false, now
-	l.node.status.setDown(l.down)
-	l.saveDown()
+	l.node.status.setDown(l.known)
+	l.saveKnown()
 	poke(l.node.swapped)
 	return 0
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 	"tidegate.dev/tidegate/gslb/world"
@@ -99,10 +100,15 @@ func (n *Node) SetBusTrouble(why string) {
 	n.status.busTrouble = why
 }
 
-func (s *status) setDown(down map[world.Target]time.Time) {
+func (s *status) setDown(known map[world.Target]health.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down = maps.Clone(down)
+	s.down = map[world.Target]time.Time{}
+	for target, state := range known {
+		if state.Down {
+			s.down[target] = state.Since
+		}
+	}
 }
 
 var reasons = []struct {
@@ -185,34 +191,34 @@ func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
 	return report
 }
 
-// loadDown reads which addresses were down when the last run ended.
-func (n *Node) loadDown() map[world.Target]time.Time {
-	down := map[world.Target]time.Time{}
+// loadKnown reads what the probes knew when the last run ended.
+func (n *Node) loadKnown() map[world.Target]health.State {
+	known := map[world.Target]health.State{}
 	if n.config.Folder == nil {
-		return down
+		return known
 	}
-	var kept []keptDown
+	var kept []keptHealth
 	if err := n.config.Folder.LoadHealth(&kept); err != nil {
 		n.config.Log.Warn("the kept health is left aside: everything counts as up until probed", "why", err)
 	}
 	for _, k := range kept {
-		down[k.Target] = k.Since
+		known[k.Target] = k.State
 	}
-	return down
+	return known
 }
 
-type keptDown struct {
+type keptHealth struct {
 	world.Target
-	Since time.Time
+	health.State
 }
 
-func (l *loop) saveDown() {
+func (l *loop) saveKnown() {
 	if l.node.config.Folder == nil {
 		return
 	}
-	kept := []keptDown{}
-	for target, since := range l.down {
-		kept = append(kept, keptDown{target, since})
+	kept := []keptHealth{}
+	for target, state := range l.known {
+		kept = append(kept, keptHealth{target, state})
 	}
 	if err := l.node.config.Folder.SaveHealth(kept); err != nil {
 		l.node.config.Log.Error("health could not be kept on disk", "why", err)

@@ -15,6 +15,7 @@ import (
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/keep"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/probe"
@@ -138,7 +139,7 @@ func (r *rig) finding(site int, down bool) {
 }
 
 func verdictOf(service gslb.Name, site int, down bool) probe.Verdict {
-	return probe.Verdict{Target: world.Target{Service: service, Addr: addressOf(site)}, Down: down, At: time.Now()}
+	return probe.Verdict{Target: world.Target{Service: service, Addr: addressOf(site)}, State: health.State{Down: down, Since: time.Now()}}
 }
 
 // up says which sites of the service the served snapshot calls up.

@@ -91,8 +91,10 @@ type Watermarks struct {
 // Health says how name servers probe the endpoints of a service.
 type Health struct {
 	Type ProbeType `json:"type"`
-	// Path is asked for by an HTTP probe; any status from 200 to 399 is healthy.
-	Path     string        `json:"path,omitempty"`
+	// Path is asked for by an HTTP or HTTPS probe; any status from 200 to 399 is healthy.
+	Path string `json:"path,omitempty"`
+	// Match is a text that the first 5,120 bytes of the answer must have besides; empty is none.
+	Match    string        `json:"match,omitempty"`
 	Port     uint16        `json:"port"`
 	Interval time.Duration `json:"interval"`
 }
@@ -100,11 +102,12 @@ type Health struct {
 // ProbeType is a kind of health probe.
 type ProbeType string
 
-// The probes: an HTTP GET, a TCP connection, the gRPC health protocol.
+// The probes: an HTTP GET, the same over TLS with any certificate, a TCP connection, the gRPC health protocol.
 const (
-	ProbeHTTP ProbeType = "http"
-	ProbeTCP  ProbeType = "tcp"
-	ProbeGRPC ProbeType = "grpc"
+	ProbeHTTP  ProbeType = "http"
+	ProbeHTTPS ProbeType = "https"
+	ProbeTCP   ProbeType = "tcp"
+	ProbeGRPC  ProbeType = "grpc"
 )
 
 // Endpoint is a service at a site: there is one per pair. Its addresses share the capacity.

@@ -22,6 +22,7 @@ const (
 	MaxTTL              = 24 * time.Hour
 	MinProbeInterval    = 100 * time.Millisecond
 	MaxProbeInterval    = time.Hour
+	MaxMatchBytes       = 255
 )
 
 // Problem is one thing that is wrong with a map, and where: "services[3].endpoints[0].capacity".
@@ -216,16 +217,19 @@ func (v *validator) steering(path string, s Steering) {
 
 func (v *validator) health(path string, h Health) {
 	switch h.Type {
-	case ProbeHTTP:
+	case ProbeHTTP, ProbeHTTPS:
 		if !strings.HasPrefix(h.Path, "/") || strings.ContainsAny(h.Path, " \r\n") {
 			v.fail(path+".path", "%q, want a path such as /healthz", h.Path)
 		}
+		if len(h.Match) > MaxMatchBytes {
+			v.fail(path+".match", "%d bytes, the limit is %d", len(h.Match), MaxMatchBytes)
+		}
 	case ProbeTCP, ProbeGRPC:
-		if h.Path != "" {
-			v.fail(path+".path", "only an http probe has a path")
+		if h.Path != "" || h.Match != "" {
+			v.fail(path+".path", "only an http or https probe has a path and a match")
 		}
 	default:
-		v.fail(path+".type", "%q, want http, tcp or grpc", h.Type)
+		v.fail(path+".type", "%q, want http, https, tcp or grpc", h.Type)
 	}
 	if h.Port == 0 {
 		v.fail(path+".port", "missing: give the port to probe")

@@ -48,7 +48,11 @@ func TestValidateBad(t *testing.T) {
 		"mark above 100":          {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 101 }, "services[0].steering.watermarks"},
 		"probe type":              {func(m *Map) { service(m).Health.Type = "icmp" }, "services[0].health.type"},
 		"probe path injects":      {func(m *Map) { service(m).Health.Path = "/ HTTP/1.1\r\nX: y" }, "services[0].health.path"},
-		"probe path of tcp":       {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http probe has a path"},
+		"probe path of tcp":       {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http or https probe has a path"},
+		"probe match of grpc": {func(m *Map) {
+			*service(m).Health = Health{Type: ProbeGRPC, Match: "ok", Port: 1, Interval: time.Second}
+		}, "services[0].health.path"},
+		"probe match too long":    {func(m *Map) { service(m).Health.Match = strings.Repeat("x", 256) }, "services[0].health.match"},
 		"probe port":              {func(m *Map) { service(m).Health.Port = 0 }, "services[0].health.port"},
 		"probe interval":          {func(m *Map) { service(m).Health.Interval = 0 }, "services[0].health.interval"},
 		"no endpoint":             {func(m *Map) { service(m).Endpoints = nil }, "services[0].endpoints: 0 endpoints"},

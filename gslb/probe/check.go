@@ -1,8 +1,11 @@
 package probe
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,7 +26,7 @@ const userAgent = "tidegate-probe"
 func check(ctx context.Context, t world.ProbeTarget) error {
 	address := netip.AddrPortFrom(t.Addr, t.Health.Port).String()
 	switch t.Health.Type {
-	case plan.ProbeHTTP:
+	case plan.ProbeHTTP, plan.ProbeHTTPS:
 		return checkHTTP(ctx, address, t)
 	case plan.ProbeTCP:
 		return checkTCP(ctx, address)
@@ -43,24 +46,49 @@ func checkTCP(ctx context.Context, address string) error {
 
 // checkHTTP asks on a fresh connection, as a new client would, and follows no redirect.
 func checkHTTP(ctx context.Context, address string, t world.ProbeTarget) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+t.Health.Path, nil)
+	scheme := string(t.Health.Type)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+t.Health.Path, nil)
 	if err != nil {
 		return err
 	}
 	request.Host = strings.TrimSuffix(string(t.Service), ".")
 	request.Header.Set("User-Agent", userAgent)
-	response, err := transport.RoundTrip(request)
+	response, err := transportTo(request.Host).RoundTrip(request)
 	if err != nil {
 		return err
 	}
-	response.Body.Close()
+	defer response.Body.Close()
 	if response.StatusCode < 200 || response.StatusCode > 399 {
 		return fmt.Errorf("GET %s answered %s", t.Health.Path, response.Status)
 	}
-	return nil
+	return checkBody(response.Body, t.Health)
 }
 
-var transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10}
+// transportTo is good for one request. By TLS it asks for the certificate of the service's name and does not verify it, like
+// the kubelet's probes: a probe asks whether the endpoint works, and inside a site certificates are often its own.
+func transportTo(name string) *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10,
+		TLSClientConfig: &tls.Config{ServerName: name, InsecureSkipVerify: true},
+	}
+}
+
+// maxBody is how much of an answer is searched for the text to match, as Route 53 does.
+const maxBody = 5120
+
+func checkBody(body io.Reader, h plan.Health) error {
+	if h.Match == "" {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(body, maxBody))
+	if bytes.Contains(text, []byte(h.Match)) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("GET %s: read the answer: %w", h.Path, err)
+	}
+	return fmt.Errorf("GET %s answered without %q in the first %d bytes", h.Path, h.Match, len(text))
+}
 
 // checkGRPC asks for the health of the whole server (the empty service name of grpc.health.v1).
 func checkGRPC(ctx context.Context, address string) error {

@@ -3,6 +3,8 @@ package probe
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,6 +69,78 @@ func TestCheckHTTP(t *testing.T) {
 	err := check(ctx, targetAt(t, server.Listener.Addr(), plan.Health{Type: plan.ProbeHTTP, Path: "/hang"}))
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a server that hangs: %v", err)
+	}
+}
+
+// An https probe takes any certificate, and asks for that of the service's name.
+func TestCheckHTTPS(t *testing.T) {
+	var name string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name = r.TLS.ServerName
+		if r.URL.Path == "/busy" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	at := func(kind plan.ProbeType, path string) world.ProbeTarget {
+		return targetAt(t, server.Listener.Addr(), plan.Health{Type: kind, Path: path})
+	}
+	if err := check(t.Context(), at(plan.ProbeHTTPS, "/healthz")); err != nil || name != "chat.edge.example" {
+		t.Errorf("%v, by the name %q", err, name)
+	}
+	if err := check(t.Context(), at(plan.ProbeHTTPS, "/busy")); message(err) != "GET /busy answered 503 Service Unavailable" {
+		t.Errorf("busy: %v", err)
+	}
+	if err := check(t.Context(), at(plan.ProbeHTTP, "/healthz")); err == nil {
+		t.Error("healthy without TLS")
+	}
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	if err := check(t.Context(), targetAt(t, plain.Listener.Addr(), plan.Health{Type: plan.ProbeHTTPS, Path: "/"})); err == nil {
+		t.Error("healthy by TLS where there is none")
+	}
+}
+
+// Route 53: "the string must appear entirely in the first 5,120 bytes of the response body".
+func TestCheckMatch(t *testing.T) {
+	const text = "model loaded"
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		padding := func(n int) { io.WriteString(w, strings.Repeat("x", n)) }
+		switch r.URL.Path {
+		case "/last":
+			padding(maxBody - len(text))
+		case "/late":
+			padding(maxBody - len(text) + 1)
+		case "/none":
+			padding(7)
+			return
+		case "/endless":
+			padding(maxBody)
+			w.(http.Flusher).Flush()
+			<-hang
+			return
+		case "/error":
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		io.WriteString(w, text)
+	}))
+	defer server.Close()
+	defer close(hang)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for path, want := range map[string]string{
+		"/": "", "/last": "", "/error": "GET /error answered 500 Internal Server Error",
+		"/none":    `GET /none answered without "model loaded" in the first 7 bytes`,
+		"/late":    `GET /late answered without "model loaded" in the first 5120 bytes`,
+		"/endless": `GET /endless answered without "model loaded" in the first 5120 bytes`,
+	} {
+		err := check(ctx, targetAt(t, server.Listener.Addr(), plan.Health{Type: plan.ProbeHTTP, Path: path, Match: text}))
+		if message(err) != want {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
 	}
 }
 

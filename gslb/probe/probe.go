@@ -1,4 +1,4 @@
-// Package probe checks endpoints over the network: an HTTP GET, a TCP connection or the gRPC health protocol.
+// Package probe checks endpoints over the network: an HTTP or HTTPS GET, a TCP connection or the gRPC health protocol.
 //
 // It stands at the edge of the name server: gslb/node gives it the targets of the current map and gets verdicts back.
 // Each target has its own goroutine and its own phase, so that probes spread over the interval.
@@ -21,8 +21,8 @@ const MaxTimeout = 2 * time.Second
 // with what was known: a verdict of the check that was replaced may still be under way and must not stand.
 type Verdict struct {
 	Target world.Target
-	Down   bool
-	At     time.Time
+	// State is to be kept: a prober that starts with it goes on from there.
+	health.State
 	// Why is the last check's error; empty for up.
 	Why string
 }
@@ -47,16 +47,16 @@ func New(verdict func(Verdict)) *Prober {
 	return &Prober{check: check, verdict: verdict, seed: maphash.MakeSeed(), running: map[world.ProbeTarget]*runner{}}
 }
 
-// SetTargets starts what is new and ends what is gone; the rest goes on undisturbed. Down says which targets start as
-// down, because an earlier run knew them to be.
-func (p *Prober) SetTargets(ctx context.Context, targets []world.ProbeTarget, down func(world.Target) bool) {
+// SetTargets starts what is new and ends what is gone; the rest goes on undisturbed. Known gives the state that the last
+// verdict left of a target, perhaps in an earlier run.
+func (p *Prober) SetTargets(ctx context.Context, targets []world.ProbeTarget, known func(world.Target) health.State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wanted := make(map[world.ProbeTarget]bool, len(targets))
 	for _, t := range targets {
 		wanted[t] = true
 		if p.running[t] == nil {
-			p.start(ctx, t, health.State{Down: down(t.Target)})
+			p.start(ctx, t, known(t.Target))
 		}
 	}
 	for t, r := range p.running {
@@ -91,10 +91,10 @@ func (p *Prober) run(ctx context.Context, t world.ProbeTarget, state health.Stat
 		if ctx.Err() != nil {
 			return
 		}
-		next := state.Observe(err == nil, health.Default())
+		next := state.Observe(err == nil, time.Now(), health.Default())
 		if settled := next.Against == 0; settled && (!told || next.Down != state.Down) {
 			told = true
-			p.verdict(Verdict{Target: t.Target, Down: next.Down, At: time.Now(), Why: message(err)})
+			p.verdict(Verdict{Target: t.Target, State: next, Why: message(err)})
 		}
 		state = next
 	}

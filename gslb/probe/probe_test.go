@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/world"
 )
@@ -62,7 +63,7 @@ func target(last byte) world.ProbeTarget {
 	}
 }
 
-func nobodyDown(world.Target) bool { return false }
+func nobodyDown(world.Target) health.State { return health.State{} }
 
 var errRefused = errors.New("connection refused")
 
@@ -82,11 +83,15 @@ func TestVerdicts(t *testing.T) {
 		if len(told) != 1 || !told[0].Down || told[0].Why != "connection refused" || told[0].Target != a.Target {
 			t.Fatalf("a dead target: %+v", told)
 		}
-		if late := told[0].At.Sub(died); late > 2*time.Second {
+		if late := told[0].Since.Sub(died); late > 2*time.Second {
 			t.Errorf("noticed after %v, want two intervals at most", late)
 		}
 		b.set(a, nil)
 		time.Sleep(5 * time.Second)
+		if told := b.told(); len(told) != 0 {
+			t.Errorf("a target that is back for less than 5 s: %+v", told)
+		}
+		time.Sleep(2 * time.Second)
 		if told := b.told(); len(told) != 1 || told[0].Down || told[0].Why != "" {
 			t.Errorf("a target that came back: %+v", told)
 		}
@@ -141,21 +146,51 @@ func TestTargetsComeAndGo(t *testing.T) {
 	})
 }
 
-// Who was down when the name server stopped is down until checks say otherwise.
+// A target that dies time and again is told twice a minute at most, and its verdicts carry the memory of that.
+func TestFlapLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b, a := newBench(), target(1)
+		b.check = func(context.Context, world.ProbeTarget) error {
+			if time.Since(b.start)%(20*time.Second) < 10*time.Second {
+				return nil
+			}
+			return errRefused
+		}
+		b.SetTargets(ctx, []world.ProbeTarget{a}, nobodyDown)
+		time.Sleep(time.Minute)
+		b.told()
+		time.Sleep(10 * time.Minute)
+		told := b.told()
+		if len(told) < 4 || len(told) > 20 {
+			t.Errorf("%d verdicts in ten minutes", len(told))
+		}
+		if last := told[len(told)-1]; last.Flaps < 3 {
+			t.Errorf("%d flaps are remembered", last.Flaps)
+		}
+		cancel()
+		b.Wait()
+	})
+}
+
+// Who was down when the name server stopped is down until checks say otherwise, and no sooner than its flaps allow.
 func TestStartsAsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		b, a := newBench(), target(1)
 		b.set(a, errRefused)
-		b.SetTargets(ctx, []world.ProbeTarget{a}, func(world.Target) bool { return true })
+		known := health.State{Down: true, Since: b.start, Flaps: 1}
+		b.SetTargets(ctx, []world.ProbeTarget{a}, func(world.Target) health.State { return known })
 		time.Sleep(5 * time.Second)
-		for _, v := range b.told() {
-			if !v.Down {
-				t.Errorf("got %+v", v)
-			}
+		if told := b.told(); len(told) != 1 || told[0].State != known {
+			t.Errorf("got %+v, want that it is down as known", told)
 		}
 		b.set(a, nil)
-		time.Sleep(5 * time.Second)
+		time.Sleep(50 * time.Second)
+		if told := b.told(); len(told) != 0 {
+			t.Errorf("got %+v within its hold of a minute", told)
+		}
+		time.Sleep(10 * time.Second)
 		if told := b.told(); len(told) != 1 || told[0].Down {
 			t.Errorf("got %+v", told)
 		}

@@ -124,13 +124,19 @@ type Watermarks struct {
 
 // Health says how endpoints are probed, every second.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.path) == (self.type == 'http')",message="an http probe needs a path, the others have none"
+// +kubebuilder:validation:XValidation:rule="has(self.path) == (self.type == 'http' || self.type == 'https')",message="an http or https probe needs a path, the others have none"
+// +kubebuilder:validation:XValidation:rule="!has(self.match) || has(self.path)",message="only an http or https probe matches a text"
 type Health struct {
-	// +kubebuilder:validation:Enum=http;tcp;grpc
+	// +kubebuilder:validation:Enum=http;https;tcp;grpc
 	Type string `json:"type"`
 	// +optional
 	// +kubebuilder:validation:Pattern=`^/[^ ]*$`
 	Path string `json:"path,omitempty"`
+	// match is a text that the first 5,120 bytes of the answer must have.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Match string `json:"match,omitempty"`
 }
 
 // DomainExportStatus is what the hub knows of the export. It is its memory as well: after a restart, or while a site is

@@ -79,6 +79,7 @@ type watermarks struct {
 type health struct {
 	Type     plan.ProbeType `yaml:"type"`
 	Path     string         `yaml:"path"`
+	Match    string         `yaml:"match"`
 	Port     uint16         `yaml:"port"`
 	Interval scalar         `yaml:"interval"`
 }
@@ -211,7 +212,7 @@ func (c *converter) service(path string, s service) plan.Service {
 	}
 	if h := s.Health; h != nil {
 		out.Health = &plan.Health{
-			Type: h.Type, Path: h.Path, Port: h.Port,
+			Type: h.Type, Path: h.Path, Match: h.Match, Port: h.Port,
 			Interval: c.duration(path+".health.interval", h.Interval, defaultInterval),
 		}
 	}
