@@ -37,6 +37,19 @@ func (g *Groups) Find(addr netip.Addr) (group Group, bits int) {
 	if addr.Is4() {
 		return g.v4.lookup(g.table.v4, g.of, uint32Of(addr))
 	}
+	network, _ := halves(addr)
+	if mayCarry(network) {
+		return g.findLow(addr)
+	}
+	group, bits = g.v6.lookup(g.table.v6, g.of, network)
+	if g.hasAll4(group) {
+		return group, bits
+	}
+	return group, outsideLow(network, bits)
+}
+
+// findLow is Find for the addresses of which some carry IPv4 ones.
+func (g *Groups) findLow(addr netip.Addr) (group Group, bits int) {
 	at := locate(addr)
 	if at.is4 {
 		group, bits = g.v4.lookup(g.table.v4, g.of, at.addr4)
@@ -46,10 +59,15 @@ func (g *Groups) Find(addr netip.Addr) (group Group, bits int) {
 		return g.of[Unknown], 0
 	}
 	group, bits = g.v6.lookup(g.table.v6, g.of, at.network)
-	if g.v4.wide[0] == 0 && g.of[g.table.v4.ids.at(0)] == group {
-		return group, bits // all of IPv4 is of this group too, so the prefix may hold what carries IPv4
+	if g.hasAll4(group) {
+		return group, bits
 	}
-	return group, at.bits(bits)
+	return group, outsideCarriers(at.network, at.host, bits)
+}
+
+// hasAll4 says whether all of IPv4 is of a group, so that its prefixes may hold what carries IPv4.
+func (g *Groups) hasAll4(group Group) bool {
+	return g.v4.wide[0] == 0 && g.of[g.table.v4.place(0)] == group
 }
 
 // Of is the group of a place; a place that is not of the table is in the group of the unknown one.
@@ -74,19 +92,19 @@ type groups4 struct {
 
 func (g *groups4) lookup(x *index4, of []Group, addr uint32) (Group, int) {
 	bucket, unit := addr>>bucketBits, uint8(addr>>unitShift4)
-	group := of[x.ids.at(x.buckets[bucket].position(unit))]
+	group := of[x.place(addr)]
 	if bits := g.wide[bucket]; bits != mixed {
 		return group, int(bits)
 	}
 	first, next := g.begins[g.slot[bucket]].around(unit)
-	return group, unitBits4 - widestBlock(uint64(unit), first, next, first > 0, true, bucketShift)
+	return group, unitBits4 - widestBlock(uint64(unit), first, next)
 }
 
 func newGroups4(x *index4, of []Group) groups4 {
 	var g groups4
 	var whole [buckets]Group // of the buckets that are not mixed
 	for i := range x.buckets {
-		begins, last := x.buckets[i].groupBegins(x, of)
+		begins, last := x.groupBegins(i, of)
 		if begins == (unitSet{1}) {
 			whole[i] = last
 			continue
@@ -100,11 +118,10 @@ func newGroups4(x *index4, of []Group) groups4 {
 }
 
 // groupBegins marks the units of a bucket where the group changes, the first one always, and returns the last group.
-func (b *bucket4) groupBegins(x *index4, of []Group) (marks unitSet, last Group) {
-	position := int(b.first)
-	for unit := range b.begins.all() {
-		group := of[x.ids.at(position)]
-		if position++; unit == 0 || group != last {
+func (x *index4) groupBegins(bucket int, of []Group) (marks unitSet, last Group) {
+	for unit, id := range x.in(bucket) {
+		group := of[id]
+		if unit == 0 || group != last {
 			marks.set(unit)
 		}
 		last = group
@@ -125,7 +142,7 @@ func widen[T comparable](wide *[buckets]uint8, whole *[buckets]T) {
 			next++
 		}
 		for i := first; i < next; i++ {
-			block := widestBlock(uint64(i), uint64(first), uint64(next), first > 0, next < buckets, bucketBits)
+			block := widestBlock(uint64(i), uint64(first), uint64(next))
 			wide[i] = uint8(bucketBits - block)
 		}
 		first = next
@@ -140,6 +157,9 @@ type groups6 struct {
 
 func (g *groups6) lookup(x *index6, of []Group, network uint64) (Group, int) {
 	root, key := network>>(64-bucketBits), network>>unitShift6&entryKey
+	if s := x.roots[root]; s.isWhole() {
+		return of[s.place()], int(g.wide[root])
+	}
 	at := x.entryOf(network)
 	group := of[x.entries[at].id()]
 	if bits := g.wide[root]; bits != mixed {
@@ -149,7 +169,7 @@ func (g *groups6) lookup(x *index6, of []Group, network uint64) (Group, int) {
 	if next == 0 { // the next root's
 		next = rootUnits
 	}
-	return group, unitBits6 - widestBlock(key, begin, next, begin > 0, true, entryBits)
+	return group, unitBits6 - widestBlock(key, begin, next)
 }
 
 func newGroups6(x *index6, of []Group) groups6 {

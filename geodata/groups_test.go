@@ -3,6 +3,7 @@ package geodata_test
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -44,6 +45,21 @@ func TestGroupsEqualACoarserTable(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A prefix of IPv6 holds what carries IPv4 only if all of IPv4 is of its group.
+func TestGroupPrefixesOverCarriers(t *testing.T) {
+	var b geodata.Builder
+	add(t, b.Source("test"), network{"20.0.0.0/8", country("AA")})
+	table := build(t, &b)
+	aa, _ := table.Lookup(netip.MustParseAddr("20.0.0.1"))
+	groupOf := make([]geodata.Group, table.Places())
+	for _, want := range []string{"::/0", "2000::/3"} {
+		if _, prefix := table.Group(slices.Clone(groupOf)).Lookup(netip.MustParseAddr("2a00::1")); prefix.String() != want {
+			t.Errorf("groups %v: %v, want %s", groupOf, prefix, want)
+		}
+		groupOf[aa] = 1
+	}
 }
 
 // regroup builds a table that has the groups' names as its places, special ranges among them.

@@ -17,12 +17,13 @@ type index6 struct {
 	slots []slot
 	// entries ascend within a root; a last one with key 0 closes the list.
 	entries []entry
-	// wideBits is, for a root with one place, the length of the prefix that Lookup answers with, at most 16; else mixed.
-	wideBits [buckets]uint8
 }
 
 // slot is, in its lower 32 bits, a position in slots if it is a node and in entries if it is a leaf. Then come 8 bits:
 // of a leaf, how many entries behind that one begin within the slot; and 8 more: of a node, how many bits it takes.
+//
+// A root with one place has the highest bit, that place in its lower 32 bits, and then the length of the prefix that Lookup
+// answers with, at most 16: nearly all of the space has no place at all, and it is answered from here.
 type slot uint64
 
 // entry is where a range begins, in units of its root, above 24 bits of PlaceID: half of what two lists would take, and
@@ -42,6 +43,13 @@ const (
 	entriesPerSlot = 16
 )
 
+const wholeRoot slot = 1 << 63
+
+func (s slot) isWhole() bool  { return s&wholeRoot != 0 }
+func (s slot) place() PlaceID { return PlaceID(uint32(s)) }
+func (s slot) wide() int      { return int(uint8(s >> 32)) }
+
+func wholeSlot(id PlaceID, wide uint8) slot { return wholeRoot | slot(id) | slot(wide)<<32 }
 func leafSlot(first, more int) slot         { return slot(first) | slot(more)<<32 }
 func nodeSlot(first int, bits uint8) slot   { return slot(first) | slot(bits)<<40 }
 func newEntry(key uint64, id PlaceID) entry { return entry(key<<entryShift | uint64(id)) }
@@ -50,19 +58,18 @@ func (e entry) id() PlaceID                 { return PlaceID(e & (1<<entryShift 
 
 // lookup finds the place of a /64 and the length of the widest prefix around it with that place.
 func (x *index6) lookup(network uint64) (PlaceID, int) {
-	at, key := x.entryOf(network), network>>unitShift6&entryKey
-	id := x.entries[at].id()
-	if wide := x.wideBits[network>>(64-bucketBits)]; wide != mixed {
-		return id, int(wide)
+	if s := x.roots[network>>(64-bucketBits)]; s.isWhole() {
+		return s.place(), s.wide()
 	}
+	at, key := x.entryOf(network), network>>unitShift6&entryKey
 	begin, next := x.entries[at].key(), x.entries[at+1].key()
 	if next == 0 { // the next root's
 		next = rootUnits
 	}
-	return id, unitBits6 - widestBlock(key, begin, next, begin > 0, true, entryBits)
+	return x.entries[at].id(), unitBits6 - widestBlock(key, begin, next)
 }
 
-// entryOf is the position of the entry that holds a /64.
+// entryOf is the position of the entry that holds a /64 of a root that has several.
 func (x *index6) entryOf(network uint64) int {
 	s, rest := x.roots[network>>(64-bucketBits)], network<<bucketBits
 	for s>>40 != 0 {
@@ -108,6 +115,7 @@ func newIndex6(runs iter.Seq2[uint64, PlaceID]) *index6 {
 
 // finish grows the roots over their entries, and says how wide those with one place reach.
 func (x *index6) finish() {
+	var wide [buckets]uint8
 	var whole [buckets]PlaceID
 	first := 0
 	for i := range x.roots {
@@ -116,13 +124,18 @@ func (x *index6) finish() {
 			end++
 		}
 		if whole[i] = x.entries[first].id(); end > first+1 {
-			x.wideBits[i] = mixed
+			wide[i] = mixed
+			x.roots[i] = x.grow(first, end, 0, entryBits)
 		}
-		x.roots[i] = x.grow(first, end, 0, entryBits)
 		first = end
 	}
 	x.entries = append(x.entries, newEntry(0, Unknown))
-	widen(&x.wideBits, &whole)
+	widen(&wide, &whole)
+	for i := range x.roots {
+		if wide[i] != mixed {
+			x.roots[i] = wholeSlot(whole[i], wide[i])
+		}
+	}
 }
 
 // grow makes the slot of 2^width units from begin on. The entry at first holds its first unit; those behind it, up to

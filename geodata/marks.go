@@ -10,6 +10,13 @@ type unitSet [bucketWords]uint64
 
 func (s *unitSet) set(unit uint8) { s[unit/64] |= 1 << (unit % 64) }
 
+func (s *unitSet) size() (n int) {
+	for _, members := range s {
+		n += bits.OnesCount64(members)
+	}
+	return n
+}
+
 // all yields the members in order.
 func (s *unitSet) all() iter.Seq[uint8] {
 	return func(yield func(uint8) bool) {

@@ -20,33 +20,24 @@ func (r *runs) units() iter.Seq2[uint64, PlaceID] {
 	}
 }
 
-// idColumn is a list of place IDs, half as large where 16 bits hold them all.
-type idColumn struct {
-	narrow []uint16
-	wide   []uint32
+// idPacking is how place IDs are packed into words behind the marks of a record: each takes 16 bits where these hold them
+// all, else 32.
+type idPacking struct {
+	log  uint8 // of the bits that one takes
+	mask uint64
 }
 
-// newIDColumn is an empty column for IDs below places.
-func newIDColumn(places, capacity int) idColumn {
+// packingOf is for IDs below places.
+func packingOf(places int) idPacking {
 	if places > 1<<16 {
-		return idColumn{wide: make([]uint32, 0, capacity)}
+		return idPacking{5, 1<<32 - 1}
 	}
-	return idColumn{narrow: make([]uint16, 0, capacity)}
+	return idPacking{4, 1<<16 - 1}
 }
 
-func (c *idColumn) append(id PlaceID) {
-	if c.narrow != nil {
-		c.narrow = append(c.narrow, uint16(id))
-		return
-	}
-	c.wide = append(c.wide, uint32(id))
+// find is in which word of a record an ID stands, and how far up in it.
+func (p idPacking) find(position int) (word, shift int) {
+	return firstIDWord + position>>((6-p.log)%64), position << (p.log % 64) % 64
 }
 
-func (c *idColumn) len() int { return len(c.narrow) + len(c.wide) }
-
-func (c *idColumn) at(i int) PlaceID {
-	if c.narrow != nil {
-		return PlaceID(c.narrow[i])
-	}
-	return PlaceID(c.wide[i])
-}
+func (p idPacking) of(word uint64, shift int) PlaceID { return PlaceID(word >> (shift % 64) & p.mask) }

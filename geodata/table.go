@@ -65,6 +65,16 @@ func (t *Table) Find(addr netip.Addr) (id PlaceID, bits int) {
 	if addr.Is4() {
 		return t.v4.lookup(uint32Of(addr))
 	}
+	network, _ := halves(addr)
+	if mayCarry(network) {
+		return t.findLow(addr)
+	}
+	id, bits = t.v6.lookup(network)
+	return id, outsideLow(network, bits)
+}
+
+// findLow is Find for the addresses of which some carry IPv4 ones.
+func (t *Table) findLow(addr netip.Addr) (id PlaceID, bits int) {
 	at := locate(addr)
 	if at.is4 {
 		id, bits = t.v4.lookup(at.addr4)
@@ -74,7 +84,7 @@ func (t *Table) Find(addr netip.Addr) (id PlaceID, bits int) {
 		return Unknown, 0
 	}
 	id, bits = t.v6.lookup(at.network)
-	return id, at.bits(bits)
+	return id, outsideCarriers(at.network, at.host, bits)
 }
 
 // prefixOf is the prefix of a length around an address as it is answered for; none for the zero Addr.
@@ -114,13 +124,12 @@ func locate(addr netip.Addr) located {
 	return at
 }
 
-// bits is the length of the prefix to answer with around an address that carries none, where an index said some.
-func (at *located) bits(bits int) int {
-	if at.network>>61 == 0 || bits < 3 {
-		return outsideCarriers(at.network, at.host, bits)
-	}
-	return bits
-}
+// mayCarry says whether a network, or the zero Addr, is in ::/3, so that more must be known of the address than that.
+func mayCarry(network uint64) bool { return network>>61 == 0 }
+
+// outsideLow lengthens the prefix of a network that carries none until it contains no carrier: all that is needed is that
+// it does not begin with the zeros of ::/3.
+func outsideLow(network uint64, length int) int { return max(length, bits.LeadingZeros64(network)+1) }
 
 // outsideCarriers lengthens a prefix until it contains no carrier.
 func outsideCarriers(network, host uint64, length int) int {

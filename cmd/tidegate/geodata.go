@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/dbip"
 	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/geodata/files"
 	"tidegate.dev/tidegate/gslb"
@@ -49,6 +50,7 @@ func verifyCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer credit(c.ErrOrStderr(), table)
 			v := verified{Files: kinds(args), tableFacts: factsOf(table)}
 			if o.output == "json" {
 				return printJSON(c.OutOrStdout(), v)
@@ -131,6 +133,7 @@ func lookupCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer credit(c.ErrOrStderr(), table)
 			answers := lookUp(table, addresses)
 			if o.output == "json" {
 				return printJSON(c.OutOrStdout(), answers)
@@ -152,6 +155,13 @@ func parseAddresses(args []string) ([]netip.Addr, error) {
 		addresses = append(addresses, addr)
 	}
 	return addresses, nil
+}
+
+// credit says whose data is shown, where the licence asks for that.
+func credit(w io.Writer, tables ...*geodata.Table) {
+	if slices.ContainsFunc(tables, dbip.Has) {
+		fmt.Fprintln(w, dbip.Credit)
+	}
 }
 
 func openOr(paths []string, otherwise func() (*geodata.Table, error)) (*geodata.Table, error) {

@@ -149,6 +149,36 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// Whoever shows results of DB-IP's data links to it (CC BY 4.0). The line is for people: stdout stays what it was.
+func TestCredit(t *testing.T) {
+	var b geodata.Builder
+	if err := b.Source("city").Add(netip.MustParsePrefix("20.0.0.0/8"), geodata.Place{Country: "DE"}); err != nil {
+		t.Fatal(err)
+	}
+	table, err := b.Build(geodata.Origin{Source: "city.mmdb (DBIP-City-Lite)", Date: geotest.Date})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	dbip := geotest.Save(t, filepath.Join(folder, "dbip.tidegeo"), table)
+	other := city(t, filepath.Join(folder, "city.mmdb"), geotest.Date, 0)
+	for _, tt := range []struct {
+		args   []string
+		credit bool
+	}{
+		{[]string{"verify", dbip}, true}, {[]string{"verify", other}, false},
+		{[]string{"lookup", "20.0.0.1"}, true}, {[]string{"lookup", "20.0.0.1", "--file", dbip, "-o", "json"}, true},
+		{[]string{"lookup", "20.0.0.1", "--file", other}, false},
+		{[]string{"diff", dbip, other}, true}, {[]string{"diff", other, dbip}, true}, {[]string{"diff", other, other}, false},
+	} {
+		const line = "IP Geolocation by DB-IP, https://db-ip.com (CC BY 4.0)\n"
+		stdout, stderr, err := run(t, append([]string{"geodata"}, tt.args...)...)
+		if err != nil || (stderr == line) != tt.credit || strings.Contains(stdout, line) {
+			t.Errorf("%q says %q, %v; credit wanted: %v", tt.args, stderr, err, tt.credit)
+		}
+	}
+}
+
 func TestUpdate(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "geo")
 	source := t.TempDir()

@@ -33,6 +33,7 @@ func diffCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer credit(c.ErrOrStderr(), older, newer)
 			d := differenceOf(geodata.Compare(older, newer), older, newer)
 			if o.output == "json" {
 				return printJSON(c.OutOrStdout(), d)

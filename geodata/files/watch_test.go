@@ -107,6 +107,43 @@ func TestWatchSeesSwaps(t *testing.T) {
 	})
 }
 
+// The feeds that an operator's words name are followed as the words themselves are: those that they name by now.
+func TestWatchFollowsFeeds(t *testing.T) {
+	folder := t.TempDir()
+	in := func(name string) string { return filepath.Join(folder, name) }
+	writes := 0
+	write := func(name, content string) {
+		put(t, in(name), []byte(content))
+		writes++
+		at := time.Date(2026, 6, 5, 0, writes, 0, 0, time.UTC)
+		if err := os.Chtimes(in(name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("op.yaml", "resolverFeeds: [dns.csv]\n")
+	watching(t, []string{in("op.yaml")}, func(wait func(time.Duration), expect func(string, int)) {
+		rest := func(step string, calls int) {
+			t.Helper()
+			wait(files.Quiet + time.Second)
+			expect(step, calls)
+		}
+		write("dns.csv", "20.0.0.0/8,DE,,,\n")
+		rest("a feed comes", 1)
+		write("dns.csv", "20.0.0.0/8,FR,,,\n")
+		rest("a feed changed", 2)
+		write("op.yaml", "resolverFeeds: ["+in("other.csv")+"]\n")
+		rest("another feed is named", 3)
+		write("dns.csv", "20.0.0.0/8,ES,,,\n")
+		rest("what is named no longer", 3)
+		write("other.csv", "20.0.0.0/8,DE,,,\n")
+		rest("the other feed", 4)
+		write("op.yaml", "resolverFeeds: [\n")
+		rest("the words are broken", 5)
+		write("other.csv", "20.0.0.0/8,FR,,,\n")
+		rest("the feed of broken words", 6)
+	})
+}
+
 // What changes between the making of a watch and its run is told.
 func TestWatchBeginsWhenMade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "city.mmdb")

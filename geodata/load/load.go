@@ -226,17 +226,22 @@ func (l *loader) openTable(path string) error {
 }
 
 func (l *loader) openOperator(path string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	file, err := operator.Parse(data)
+	w, err := readWords(path)
 	if err != nil {
 		return err
 	}
 	l.note(geodata.Origin{Source: filepath.Base(path)})
-	l.operators = append(l.operators, words{path, file})
+	l.operators = append(l.operators, w)
 	return nil
+}
+
+func readWords(path string) (words, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return words{}, err
+	}
+	file, err := operator.Parse(data)
+	return words{path, file}, err
 }
 
 // note keeps the origin of what is read already in the order of the files.
@@ -264,11 +269,7 @@ func (l *loader) addResolvers(w words) error {
 	if err := w.file.AddResolvers(&l.builder, filepath.Base(w.path)); err != nil {
 		return err
 	}
-	for _, feed := range w.file.ResolverFeeds {
-		path := feed
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(w.path), path)
-		}
+	for _, path := range w.feeds() {
 		networks, err := readFeed(path)
 		if err == nil {
 			err = geofeed.AddResolversTo(l.builder.Resolvers(filepath.Base(path)), networks)
@@ -278,6 +279,29 @@ func (l *loader) addResolvers(w words) error {
 		}
 	}
 	return nil
+}
+
+// feeds are the paths of the feeds that a file names.
+func (w words) feeds() []string {
+	paths := slices.Clone(w.file.ResolverFeeds)
+	for i, path := range paths {
+		if !filepath.IsAbs(path) {
+			paths[i] = filepath.Join(filepath.Dir(w.path), path)
+		}
+	}
+	return paths
+}
+
+// Feeds are the paths of the feeds that the file at path names, which Files reads with it: only operators' words name any.
+func Feeds(path string) ([]string, error) {
+	if kindOf(path, nil) != operatorFile {
+		return nil, nil
+	}
+	w, err := readWords(path)
+	if err != nil {
+		return nil, about(path, err)
+	}
+	return w.feeds(), nil
 }
 
 // addBase puts the embedded table below operators' words that stand alone.
