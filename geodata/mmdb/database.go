@@ -25,6 +25,10 @@ func (r *Reader) readDatabase(path string, layer *geodata.Stream) (geodata.Origi
 		return geodata.Origin{}, err
 	}
 	defer db.Close()
+	return r.readOpen(db, filepath.Base(path), layer)
+}
+
+func (r *Reader) readOpen(db *maxminddb.Reader, file string, layer *geodata.Stream) (geodata.Origin, error) {
 	var group errgroup.Group
 	var useful [2]bool
 	for i, space := range spaces(db) {
@@ -41,7 +45,7 @@ func (r *Reader) readDatabase(path string, layer *geodata.Stream) (geodata.Origi
 	if !useful[0] && !useful[1] {
 		return geodata.Origin{}, fmt.Errorf("database of type %q: %w", db.Metadata.DatabaseType, ErrNoRecords)
 	}
-	name := fmt.Sprintf("%s (%s)", filepath.Base(path), db.Metadata.DatabaseType)
+	name := fmt.Sprintf("%s (%s)", file, db.Metadata.DatabaseType)
 	return geodata.Origin{Source: name, Date: db.Metadata.BuildTime()}, nil
 }
 
@@ -68,16 +72,29 @@ func survivingFaults(read func() error) (err error) {
 	return read()
 }
 
-// readNetworks reads each record once: many networks share it.
+// ErrTangled says that a database's search tree is none: its nodes are shared, so that a small file would have billions of
+// networks.
+var ErrTangled = errors.New("the search tree has more networks than its nodes can have: the file is damaged")
+
+// readNetworks reads each record once: many networks share it. Networks without one are counted too, since a tree may be
+// tangled there as well.
 func (r *Reader) readNetworks(db *maxminddb.Reader, space netip.Prefix, layer *geodata.Stream) (useful bool, err error) {
 	records := recordCache{seen: map[uintptr]geodata.Ref{}, read: func(network maxminddb.Result) (geodata.Ref, error) {
 		ref, says, err := r.decode(network, layer)
 		useful = useful || says
 		return ref, err
 	}}
-	for network := range db.NetworksWithin(space) {
+	left := uint64(db.Metadata.NodeCount) + 1 // the leaves of a binary tree
+	for network := range db.NetworksWithin(space, maxminddb.IncludeNetworksWithoutData()) {
 		if err := network.Err(); err != nil {
 			return false, err
+		}
+		if left == 0 {
+			return false, ErrTangled
+		}
+		left--
+		if !network.Found() {
+			continue
 		}
 		ref, err := records.of(network)
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oschwald/maxminddb-golang/v2"
+
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 )
@@ -231,16 +233,48 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte("\xab\xcd\xefMaxMind.com"))
+	reader, err := NewReader()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		path := filepath.Join(t.TempDir(), "city.mmdb")
-		if err := os.WriteFile(path, file, 0o600); err != nil {
-			t.Fatal(err)
+		db, err := maxminddb.OpenBytes(file)
+		if err != nil {
+			return
 		}
-		_, _ = load(path)
+		var b geodata.Builder
+		_, _ = reader.readOpen(db, "city.mmdb", b.Stream("city.mmdb"))
 	})
 }
 
-// FuzzReadASNList looks for panics in what reads an ASN list.
+// A search tree whose nodes are shared has 2^32 networks in a few hundred bytes.
+func TestTangledTree(t *testing.T) {
+	for name, leaf := range map[string]int{"records": 16, "nothing": 0} {
+		good, err := os.ReadFile(writeDatabase(t, "city.mmdb", "city", 4, entry{"20.0.0.0/32", dbIPCity("DE", 50.11, 8.68)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = load(writeFile(t, "city.mmdb", string(tangled(good, 32, leaf))))
+		if !errors.Is(err, ErrTangled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// tangled lets both sides of every node lead to the next one, and those of the last behind the nodes.
+func tangled(file []byte, nodes, leaf int) []byte {
+	for node := range nodes {
+		to := node + 1
+		if to == nodes {
+			to += leaf
+		}
+		side := [3]byte{byte(to >> 16), byte(to >> 8), byte(to)}
+		copy(file[6*node:], side[:])
+		copy(file[6*node+3:], side[:])
+	}
+	return file
+}
+
 func FuzzReadASNList(f *testing.F) {
 	f.Add("20.1.0.0,20.1.255.255,4837,\"x, y\"\n335675392,335740927,9808\n")
 	f.Add("\ufeffnetwork,asn\n1.0.0.0/24,13335,x\n2a00::/32,1\n::ffff:1.0.0.0/120,1\n")
