@@ -26,11 +26,15 @@ down: ## stop what `make up` started, and leave nothing behind
 
 test: deps lint build test-go ## run every test that CI runs
 
+# Packages without a goroutine.
+SINGLE := /(geodata(/load)?|gslb/(steer|solve|load|loop|sim(/.*)?))$$
+
 test-go:
 	@command -v haproxy >/dev/null || echo "left out: the tests that drive a real HAProxy (make deps installs it)"
-	@# The table's packages start no goroutine: the race detector would find nothing there, and takes a minute.
-	$(GO) test ./geodata ./geodata/load
-	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -vE '/geodata(/load)?$$')
+	@# These start no goroutine: the race detector would find nothing there, and takes minutes.
+	$(GO) test $$($(GO) list ./... | grep -E '$(SINGLE)')
+	$(GO) test -run '^TestReference$$' ./plugin/tidegate
+	CGO_ENABLED=1 $(GO) test -race -skip '^TestReference$$' $$($(GO) list ./... | grep -vE '$(SINGLE)')
 	cd deploy && CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /e2e$$)
 	@# -v: they say what they leave out; -count=1: the programs that they run are not in the cache's key.
 	cd deploy && CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout 25m ./e2e

@@ -71,6 +71,9 @@ func printTrace(w io.Writer, t steer.Trace) error {
 		fmt.Fprintf(w, "  %s\n", step)
 	}
 	fmt.Fprintf(w, "\n%s\n", outcomeText(t))
+	if t.Split != nil {
+		fmt.Fprintf(w, "split     %s\n", t.Split)
+	}
 	if t.Match != nil {
 		fmt.Fprintf(w, "level     %s\n", t.Match)
 	}
@@ -80,6 +83,7 @@ func printTrace(w io.Writer, t steer.Trace) error {
 
 // reasonTexts say what the reasons of steer mean.
 var reasonTexts = map[string]string{
+	"split":         "it is this client's share of what its class' load is split into",
 	"shared":        "it is this client's share, by capacity, of those that are eligible",
 	"overflow":      "none of the first tier is eligible",
 	"all-unhealthy": "none is eligible",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/admin"
@@ -50,7 +51,7 @@ func (n *Node) explain(name, client, qtype string) (steer.Trace, error) {
 	if !ok {
 		return steer.Trace{}, fmt.Errorf("%s is not a steered name of generation %d: 'tidegate status' lists them", asked, snapshot.Generation)
 	}
-	return steer.Explain(snapshot, asked, steer.Query{Service: index, Family: family, Client: subnet}), nil
+	return steer.Explain(snapshot, asked, steer.Query{Service: index, Family: family, Client: subnet, At: time.Now().Unix()}), nil
 }
 
 // parseClient reads an address, as a resolver's own, or a network, as a client subnet.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/steer"
 )
 
@@ -66,5 +68,20 @@ func TestStatusAPI(t *testing.T) {
 	w := get(r, "/v1/status")
 	if err := json.Unmarshal(w.Body.Bytes(), &status); err != nil || status.Generation != 4 || status.Sites != 3 || status.Services != 2 {
 		t.Errorf("%s, %v", w.Body, err)
+	}
+}
+
+// A map that was planned with another geo table is served, and the status says what of it does not fit.
+func TestStatusCountsUnknownSplits(t *testing.T) {
+	r := start(t, "")
+	defer r.stop()
+	m := mapOf(1, 2)
+	whole := []plan.SiteShare{{Site: "s01", Share: gslb.WholeShare}}
+	m.Services[0].Splits = []plan.Split{{Class: "0000000000000001", Shares: whole}, {Class: "0000000000000002", Shares: whole}}
+	if err := r.offer(1, m); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Status().UnknownSplits; got != 2 {
+		t.Errorf("%d unknown splits, want 2", got)
 	}
 }

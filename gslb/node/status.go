@@ -30,6 +30,9 @@ type Status struct {
 	FromDisk bool `json:"fromDisk,omitempty"`
 	Sites    int  `json:"sites"`
 	Services int  `json:"services"`
+	// UnknownSplits are those of the map that name no demand class here: it was planned with another geo table. Those
+	// classes are decided as if they had no split.
+	UnknownSplits int `json:"unknownSplits,omitempty"`
 	// Names are the steered names, at most StatusNames of them.
 	Names []gslb.Name `json:"names,omitempty"`
 	Down  []Down      `json:"down,omitempty"`

@@ -22,6 +22,11 @@ const (
 	maxCapacityMovedPercent    = 30
 	smallEndpoints             = 20
 	smallSites                 = 3
+
+	// A split counts as changed if more than half of its class moves; too many are more than half of a service's.
+	maxSplitMoved           = gslb.WholeShare / 2
+	maxSplitsChangedPercent = 50
+	smallSplits             = 20
 )
 
 // Offer is a map that a name server may swap to, as it came from the bus or from disk.
@@ -94,6 +99,7 @@ type change struct {
 	capacity, capacityMoved  int64
 	emptied                  []gslb.Name
 	zones                    []gslb.Name // that are missing
+	torn                     []gslb.Name // services with too many splits changed
 }
 
 func compare(current, next *Map, why reasonIndex) change {
@@ -132,6 +138,9 @@ func (c *change) service(before *Service, after map[gslb.Name]*Service, why reas
 		}
 	}
 	c.endpointsOf(before, after[before.Name], why)
+	if now := after[before.Name]; now != nil && !why.scaled[string(before.Name)] {
+		c.splitsOf(before, now, why)
+	}
 }
 
 func (c *change) endpointsOf(before, now *Service, why reasonIndex) {
@@ -170,6 +179,9 @@ func offered(e Endpoint) int64 {
 func (c *change) tooFast() error {
 	manySites := len(c.sitesTouched) > smallSites
 	switch {
+	case len(c.torn) > 0:
+		return fmt.Errorf("%w: more than half of the splits of %s, and of %d services in all, move most of their class",
+			ErrVelocity, c.torn[0], len(c.torn))
 	case (c.endpointsGone > smallEndpoints || manySites) && c.endpointsGone*100 > c.endpoints*maxEndpointsRemovedPercent:
 		return fmt.Errorf("%w: %d of %d endpoints removed", ErrVelocity, c.endpointsGone, c.endpoints)
 	case manySites && c.capacityMoved > c.capacity/100*maxCapacityMovedPercent:

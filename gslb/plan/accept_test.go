@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -172,6 +173,71 @@ func TestAcceptNamesTheZone(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v does not say %q", err, part)
 		}
+	}
+}
+
+// A working loop moves little at a time: most of most classes moves at once only where something happened.
+func TestAcceptSplits(t *testing.T) {
+	// splits gives the first service this many splits over four sites, s00 to s03.
+	splits := func(m *Map, count int, shares ...gslb.Share) {
+		m.Services[0].Splits = nil
+		for i := range count {
+			split := Split{Class: ClassKey(fmt.Sprintf("%016x", i))}
+			for k, share := range shares {
+				if share > 0 {
+					split.Shares = append(split.Shares, SiteShare{siteName(k), share})
+				}
+			}
+			m.Services[0].Splits = append(m.Services[0].Splits, split)
+		}
+	}
+	first := func(count int, shares ...gslb.Share) func(*Map) {
+		return func(m *Map) {
+			kept := m.Services[0].Splits
+			splits(m, count, shares...)
+			m.Services[0].Splits = append(m.Services[0].Splits, kept[count:]...)
+		}
+	}
+	both := func(changes ...func(*Map)) func(*Map) {
+		return func(m *Map) {
+			for _, change := range changes {
+				change(m)
+			}
+		}
+	}
+	drained := func(m *Map) { m.Services[0].Endpoints[0].Drained = true }
+	for _, c := range []step{
+		{"no change", first(40, 8000, 2000), nil, nil},
+		{"half of every class moves", first(40, 3000, 7000), nil, nil},
+		{"more than half of every class", first(40, 2999, 7001), nil, ErrVelocity},
+		{"to a new site", first(40, 2999, 2000, 5001), nil, ErrVelocity},
+		{"more than half of half the classes", first(20, 0, 10_000), nil, nil},
+		{"more than half of more classes", first(21, 0, 10_000), nil, ErrVelocity},
+		{"a class the less", func(m *Map) { m.Services[0].Splits = m.Services[0].Splits[:1] }, nil, nil},
+		{"none is split any more", func(m *Map) { m.Services[0].Splits = nil }, nil, nil},
+		{"the site is drained", both(first(40, 0, 10_000), drained), nil, nil},
+		{"the site has no capacity", both(first(40, 0, 10_000), func(m *Map) { m.Services[0].Endpoints[0].Capacity = 0 }), nil, nil},
+		{"another site is drained", both(first(40, 0, 10_000), func(m *Map) { m.Services[0].Endpoints[2].Drained = true }), nil, ErrVelocity},
+		{"explained by the site", first(40, 0, 10_000), reasonsFor(ReasonSiteGone, "s00"), nil},
+		{"explained by another site", first(40, 0, 10_000), reasonsFor(ReasonSiteGone, "s01"), ErrVelocity},
+		{"explained by scaling", first(40, 0, 10_000), reasonsFor(ReasonScaled, string(serviceName(0))), nil},
+		{"forced", first(40, 0, 10_000), reasonsFor(ReasonForced, ""), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			current, next := many(2, 10), many(2, 10)
+			splits(current, 40, 8000, 2000)
+			splits(next, 40, 8000, 2000)
+			c.change(next)
+			if err := Accept(current, next, c.reasons); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+	current, next := many(1, 10), many(1, 10)
+	splits(current, 20, 8000, 2000)
+	splits(next, 20, 0, 10_000)
+	if err := Accept(current, next, nil); err != nil {
+		t.Errorf("a few splits: %v", err)
 	}
 }
 

@@ -21,6 +21,8 @@ type Class struct {
 	Candidates []Candidate
 	// Tags are those tags of the sites' addresses that match the clients, in the order of the policy's precedence.
 	Tags []TagID
+
+	group geodata.Group
 }
 
 // Candidate is a site that a class may get.
@@ -37,11 +39,13 @@ type Classes struct {
 	// Tags are what tells clients apart beside their place; nil if nothing does.
 	Tags *TagSet
 
-	table   *geodata.Table
-	groups  *geodata.Groups
-	list    []packedClass // by geodata.Group
-	lists   []Candidate   // the candidates of all classes, one list after the other
-	matches []TagID       // what classes match: how many tags, then the tags, one list after the other; the first is empty
+	table    *geodata.Table
+	groups   *geodata.Groups
+	demand   func() *Demand // computed once
+	demandOf func(most int) *Demand
+	list     []packedClass // by geodata.Group
+	lists    []Candidate   // the candidates of all classes, one list after the other
+	matches  []TagID       // what classes match: how many tags, then the tags, one list after the other; the first is empty
 }
 
 // packedClass points into the lists: there may be tens of thousands of classes, and thousands of services.
@@ -80,7 +84,7 @@ func (c *Classes) at(group geodata.Group) Class {
 	packed := c.list[group]
 	end := packed.first + packed.count()
 	tags := c.matches[packed.matches():]
-	return Class{Candidates: c.lists[packed.first:end:end], Tags: tags[1 : 1+tags[0] : 1+tags[0]]}
+	return Class{Candidates: c.lists[packed.first:end:end], Tags: tags[1 : 1+tags[0] : 1+tags[0]], group: group}
 }
 
 // Len is the number of classes.

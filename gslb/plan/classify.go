@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
@@ -49,7 +50,19 @@ func (c *classCompiler) compile() *Classes {
 	}
 	c.out.groups = c.geo.Table.Group(c.groups(lists, c.matches()))
 	c.out.lists, c.out.list, c.out.matches = slices.Clip(c.out.lists), slices.Clip(c.out.list), slices.Clip(c.out.matches)
+	d := c.demand()
+	c.out.demandOf = func(most int) *Demand { return d.compile(most) }
+	c.out.demand = sync.OnceValue(func() *Demand { return d.compile(MaxDemandClasses) })
 	return c.out
+}
+
+// demand makes the demand classes of the result. It keeps only what it needs of the compiler.
+func (c *classCompiler) demand() demandCompiler {
+	d := demandCompiler{classes: c.out, geo: c.geo, names: make([]gslb.SiteID, len(c.ids)), sites: c.sites, ids: c.ids}
+	for id, i := range c.ids {
+		d.names[i] = id
+	}
+	return d
 }
 
 // groups gives every place the number of its class, which is made where it is the first of its kind.

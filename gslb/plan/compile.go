@@ -34,6 +34,11 @@ type Compiled struct {
 	Geo      *Geo
 	Services []CompiledService // parallel to Map.Services
 
+	// UnknownSplits counts splits that name no demand class that there is: the map was planned with another geo table, or
+	// other sites. They are ignored.
+	UnknownSplits int
+
+	heavy   map[netip.Addr]bool
 	names   map[gslb.Name]int32
 	inner   map[gslb.Name]bool // empty non-terminals: names above steered ones
 	zones   map[gslb.Name]*Zone
@@ -46,6 +51,13 @@ type CompiledService struct {
 	Endpoints []CompiledEndpoint
 	// ByFamily is nil for a family that no endpoint has.
 	ByFamily [Families]*Choice
+	// All is the choice among all endpoints, whatever their families: by its demand classes demand is counted and split.
+	All *Choice
+	// Demand is the demand classes of All; nil where the loop has nothing to steer: a method that does not ask where clients
+	// are, or one endpoint.
+	Demand *Demand
+	// Splits is nil if the service has none.
+	Splits *Splits
 }
 
 // CompiledEndpoint is an endpoint with the lines of its addresses looked up.
@@ -56,7 +68,7 @@ type CompiledEndpoint struct {
 	Addresses []Address
 }
 
-// Choice is the set of endpoints that have addresses of one family, with the classes of the clients that choose.
+// Choice is a set of endpoints, those that have addresses of one family or all, with the classes of the clients that choose.
 type Choice struct {
 	Classes *Classes
 	// Endpoints are indices into the service's, in the order of failover.
@@ -74,6 +86,12 @@ func Compile(m *Map, digest Digest, geo *Geo, previous *Compiled) *Compiled {
 		inner:    map[gslb.Name]bool{},
 		zones:    make(map[gslb.Name]*Zone, len(m.Zones)),
 		classes:  map[classKey]*Classes{},
+	}
+	for _, addr := range m.HeavyResolvers {
+		if c.heavy == nil {
+			c.heavy = make(map[netip.Addr]bool, len(m.HeavyResolvers))
+		}
+		c.heavy[addr] = true
 	}
 	for i := range m.Zones {
 		c.zones[m.Zones[i].Name] = &m.Zones[i]
@@ -94,6 +112,9 @@ func (c *Compiled) Service(name gslb.Name) (index int, ok bool) {
 	i, ok := c.names[name]
 	return int(i), ok
 }
+
+// Heavy says whether a resolver carries more than 1/32 of a demand class.
+func (c *Compiled) Heavy(resolver netip.Addr) bool { return c.heavy[resolver] }
 
 // Inner says whether a name exists only because a steered name lies below it (RFC 4592 section 2.2.2: an empty
 // non-terminal).
@@ -132,8 +153,20 @@ func (c *Compiled) service(s *Service, sites map[gslb.SiteID]*Site, previous *Co
 		}
 	}
 	for family := range Families {
-		out.ByFamily[family] = c.choice(out.Endpoints, family, s.Steering, sites, previous)
+		has := func(a Address) bool { return FamilyOf(a.Addr) == family }
+		out.ByFamily[family] = c.choice(out.Endpoints, has, s.Steering, sites, previous)
 	}
+	if out.All = out.ByFamily[IPv4]; out.All == nil {
+		out.All = out.ByFamily[IPv6]
+	} else if out.ByFamily[IPv6] != nil {
+		out.All = c.choice(out.Endpoints, func(Address) bool { return true }, s.Steering, sites, previous)
+	}
+	if s.Steering.Method == Proximity && len(s.Endpoints) > 1 || len(s.Splits) > 0 {
+		out.Demand = out.All.Classes.Demand()
+	}
+	unknown := 0
+	out.Splits, unknown = out.splits()
+	c.UnknownSplits += unknown
 	return out
 }
 
@@ -159,14 +192,14 @@ func (c *Compiled) resolveLines(addresses []Address) []Address {
 	return out
 }
 
-// choice collects what one family's questions choose from, or nil if no endpoint has the family.
-func (c *Compiled) choice(endpoints []CompiledEndpoint, family Family, steering Steering, sites map[gslb.SiteID]*Site, previous *Compiled) *Choice {
+// choice collects what is chosen from by addresses that count, or nil if no endpoint has one.
+func (c *Compiled) choice(endpoints []CompiledEndpoint, counts func(Address) bool, steering Steering, sites map[gslb.SiteID]*Site, previous *Compiled) *Choice {
 	choice := &Choice{}
 	var tags []Tag
 	for i, e := range endpoints {
 		has := false
 		for _, a := range e.Addresses {
-			if FamilyOf(a.Addr) == family {
+			if counts(a) {
 				has = true
 				tags = append(tags, a.Tag())
 			}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -25,7 +26,7 @@ func DigestOf(data []byte) Digest {
 // ErrEncoding is the reason for every encoded map that Decode refuses.
 var ErrEncoding = errors.New("not an encoded map")
 
-// Canonical sorts sites, zones, services, aliases and addresses, so that equal worlds have one encoding. Endpoints keep
+// Canonical sorts sites, zones, services, aliases, addresses, splits and resolvers, so that equal worlds have one encoding. Endpoints keep
 // their order, which is the order of failover. The map must not be shared yet.
 func (m *Map) Canonical() {
 	m.Schema = Schema
@@ -39,6 +40,17 @@ func (m *Map) Canonical() {
 			addresses := m.Services[i].Endpoints[j].Addresses
 			slices.SortFunc(addresses, func(a, b Address) int { return a.Addr.Compare(b.Addr) })
 		}
+		m.Services[i].sortSplits()
+	}
+	m.HeavyResolvers = noneIsNil(m.HeavyResolvers)
+	slices.SortFunc(m.HeavyResolvers, netip.Addr.Compare)
+}
+
+func (s *Service) sortSplits() {
+	s.Splits = noneIsNil(s.Splits)
+	slices.SortFunc(s.Splits, func(a, b Split) int { return cmp.Compare(a.Class, b.Class) })
+	for i := range s.Splits {
+		slices.SortFunc(s.Splits[i].Shares, func(a, b SiteShare) int { return cmp.Compare(a.Site, b.Site) })
 	}
 }
 

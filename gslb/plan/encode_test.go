@@ -9,7 +9,7 @@ import (
 )
 
 func TestEncodeDecode(t *testing.T) {
-	for _, m := range []*Map{world(), many(30, 4), regional()} {
+	for _, m := range []*Map{world(), many(30, 4), regional(), splitWorld(splitGeo(t))} {
 		m.Canonical()
 		data := mustEncode(t, m)
 		back, err := Decode(data)
@@ -42,7 +42,16 @@ func TestDigestDoesNotDependOnOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	digest := func(m *Map) Digest { m.Canonical(); return DigestOf(mustEncode(t, m)) }
 	want := digest(world())
+	split := splitWorld(splitGeo(t))
+	wantSplit := digest(split)
 	for range 50 {
+		splits := split.Services[0].Splits
+		rng.Shuffle(len(splits), reflect.Swapper(splits))
+		rng.Shuffle(len(splits[0].Shares), reflect.Swapper(splits[0].Shares))
+		rng.Shuffle(len(split.HeavyResolvers), reflect.Swapper(split.HeavyResolvers))
+		if got := digest(split); got != wantSplit {
+			t.Fatalf("with splits: got %s, want %s", got, wantSplit)
+		}
 		m := world()
 		rng.Shuffle(len(m.Sites), reflect.Swapper(m.Sites))
 		addresses := m.Services[0].Endpoints[1].Addresses
@@ -85,7 +94,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, m := range []*Map{world(), many(3, 2), regional(), {}} {
+	for _, m := range []*Map{world(), many(3, 2), regional(), splitWorld(splitGeo(f)), {}} {
 		data, err := m.Encode()
 		if err != nil {
 			f.Fatal(err)

@@ -14,6 +14,9 @@ type Map struct {
 	Sites    []Site    `json:"sites"`
 	Zones    []Zone    `json:"zones"`
 	Services []Service `json:"services"`
+	// HeavyResolvers are the resolvers that carry more than 1/32 of a demand class, sorted. Where they send no client
+	// subnet and the class is split, their clients are cut by time: one slot for each TTL.
+	HeavyResolvers []netip.Addr `json:"heavyResolvers,omitempty"`
 }
 
 // Schema is the version of Map's encoding that this build writes and reads.
@@ -50,6 +53,8 @@ type Service struct {
 	// Asleep says that the owner scaled the workload to zero: no endpoint has capacity, and that is no fault.
 	Asleep    bool       `json:"asleep,omitempty"`
 	Endpoints []Endpoint `json:"endpoints"`
+	// Splits say where demand classes go, sorted by class. One without a split is decided by tier and capacity.
+	Splits []Split `json:"splits,omitempty"`
 }
 
 // Steering says how a service chooses among its sites.
@@ -116,7 +121,9 @@ type Endpoint struct {
 	// Capacity is what the site can carry for this service now: ready replicas times the capacity of one.
 	Capacity gslb.MilliRPS `json:"capacity"`
 	// Drained says that an operator took the endpoint out: no new clients.
-	Drained   bool      `json:"drained,omitempty"`
+	Drained bool `json:"drained,omitempty"`
+	// Brief says that answers with the endpoint must not live long: its site is above its low mark, or draining.
+	Brief     bool      `json:"brief,omitempty"`
 	Addresses []Address `json:"addresses"`
 }
 

@@ -18,6 +18,7 @@ const (
 	MaxServices         = 200_000
 	MaxEndpointsPerName = 1_000
 	MaxAddresses        = 16
+	MaxHeavyResolvers   = 10_000
 	MinTTL              = time.Second
 	MaxTTL              = 24 * time.Hour
 	MinProbeInterval    = 100 * time.Millisecond
@@ -43,6 +44,7 @@ func (m *Map) Validate() error {
 	v.allSites(m.Sites)
 	v.allZones(m.Zones)
 	v.allServices(m.Services)
+	v.heavyResolvers(m.HeavyResolvers)
 	return errors.Join(v.problems...)
 }
 
@@ -172,6 +174,7 @@ func (v *validator) service(path string, s *Service) {
 		v.health(path+".health", *s.Health)
 	}
 	v.endpoints(path, s.Endpoints)
+	v.splits(path, s.Splits)
 }
 
 // owned checks a name and that nothing else in the map has it.
@@ -268,7 +271,7 @@ func (v *validator) addresses(path string, addresses []Address) {
 	for i, a := range addresses {
 		at := fmt.Sprintf("%s.addresses[%d]", path, i)
 		switch {
-		case !a.Addr.IsValid() || a.Addr.IsUnspecified() || a.Addr.IsMulticast() || a.Addr.Zone() != "" || a.Addr.Is4In6():
+		case !unicast(a.Addr):
 			v.fail(at+".address", "%v cannot be served: want a unicast IPv4 or IPv6 address", a.Addr)
 		case seen[a.Addr]:
 			v.fail(at+".address", "%v is listed twice", a.Addr)
@@ -284,4 +287,8 @@ func (v *validator) addresses(path string, addresses []Address) {
 			v.fail(at+".region", "%w", err)
 		}
 	}
+}
+
+func unicast(addr netip.Addr) bool {
+	return addr.IsValid() && !addr.IsUnspecified() && !addr.IsMulticast() && addr.Zone() == "" && !addr.Is4In6()
 }

@@ -11,7 +11,7 @@ import (
 
 func TestValidateGood(t *testing.T) {
 	for name, m := range map[string]*Map{
-		"small": world(), "many": many(50, 5), "only a zone": {Zones: world().Zones},
+		"small": world(), "split": splitWorld(splitGeo(t)), "many": many(50, 5), "only a zone": {Zones: world().Zones},
 	} {
 		if err := m.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -22,6 +22,21 @@ func TestValidateGood(t *testing.T) {
 func TestValidateBad(t *testing.T) {
 	service := func(m *Map) *Service { return &m.Services[0] }
 	endpoint := func(m *Map) *Endpoint { return &m.Services[0].Endpoints[0] }
+	split := func(change func(*Map, []Split)) func(*Map) {
+		return func(m *Map) {
+			m.Services[0].Splits = []Split{
+				{"00000000000000aa", []SiteShare{{"fra", 4000}, {"pek", 6000}}}, {"00000000000000bb", []SiteShare{{"fra", 10_000}}},
+			}
+			change(m, m.Services[0].Splits)
+		}
+	}
+	heavy := func(list ...string) func(*Map) {
+		return func(m *Map) {
+			for _, addr := range list {
+				m.HeavyResolvers = append(m.HeavyResolvers, netip.MustParseAddr(addr))
+			}
+		}
+	}
 	record := func(text string) func(*Map) { return func(m *Map) { m.Zones[0].Records = []string{text} } }
 	for name, c := range map[string]struct {
 		change func(*Map)
@@ -82,6 +97,22 @@ func TestValidateBad(t *testing.T) {
 		"generated records":       {record("$GENERATE 1-9 h$ 60 IN A 192.0.2.$"), "want one record in one line"},
 		"two records in one":      {record("a.edge.example. 60 IN A 192.0.2.1\nb.edge.example. 60 IN A 192.0.2.2"), "want one record in one line"},
 		"static address of it":    {record("Chat.edge.example. 60 IN A 192.0.2.1"), "chat.edge.example. has a static A record"},
+		"class of a split":        {split(func(_ *Map, s []Split) { s[0].Class = "AA" }), `services[0].splits[0].class: "AA", want 16 hexadecimal digits`},
+		"class in capitals":       {split(func(_ *Map, s []Split) { s[1].Class = "00000000000000BB" }), "splits[1].class"},
+		"two splits of a class":   {split(func(_ *Map, s []Split) { s[1].Class = s[0].Class }), "splits[1].class: 00000000000000aa comes twice"},
+		"splits not in order":     {split(func(_ *Map, s []Split) { s[0], s[1] = s[1], s[0] }), "splits[1].class: 00000000000000aa comes twice, or not in order"},
+		"too many splits":         {split(func(m *Map, _ []Split) { m.Services[0].Splits = make([]Split, MaxDemandClasses+1) }), "2001 splits, the limit is 2000"},
+		"share of no site":        {split(func(_ *Map, s []Split) { s[0].Shares[1].Site = "sin" }), `splits[0].shares[1].site: no site is called "sin"`},
+		"two shares of a site":    {split(func(_ *Map, s []Split) { s[0].Shares[1].Site = "fra" }), `splits[0].shares[1].site: site "fra" comes twice`},
+		"shares not in order":     {split(func(_ *Map, s []Split) { s[0].Shares[0].Site, s[0].Shares[1].Site = "pek", "fra" }), "splits[0].shares[1].site"},
+		"a share of nothing":      {split(func(_ *Map, s []Split) { s[0].Shares[0].Share, s[0].Shares[1].Share = 0, 10_000 }), "splits[0].shares[0].share: 0, want 1 to 10000"},
+		"a share of less":         {split(func(_ *Map, s []Split) { s[0].Shares[0].Share, s[0].Shares[1].Share = -1, 10_001 }), "splits[0].shares[0].share"},
+		"shares of less than all": {split(func(_ *Map, s []Split) { s[1].Shares[0].Share-- }), "splits[1].shares: they sum to 9999, want 10000"},
+		"no shares":               {split(func(_ *Map, s []Split) { s[1].Shares = nil }), "splits[1].shares: they sum to 0"},
+		"resolver mapped":         {heavy("::ffff:192.0.2.1"), "heavyResolvers[0]: ::ffff:192.0.2.1 is no resolver's address"},
+		"resolver twice":          {heavy("192.0.2.1", "192.0.2.1"), "heavyResolvers[1]: 192.0.2.1 comes twice"},
+		"resolvers not in order":  {heavy("192.0.2.2", "192.0.2.1"), "heavyResolvers[1]"},
+		"too many resolvers":      {func(m *Map) { m.HeavyResolvers = make([]netip.Addr, MaxHeavyResolvers+1) }, "10001 resolvers, the limit is 10000"},
 		"static CNAME of it":      {record("chat.edge.example. 60 IN CNAME www"), "chat.edge.example. has a static CNAME record"},
 	} {
 		t.Run(name, func(t *testing.T) {

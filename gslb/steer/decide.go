@@ -15,6 +15,8 @@ type Query struct {
 	Service int
 	Family  plan.Family
 	Client  gslb.ClientSubnet
+	// At is the time in Unix seconds. Only the slots of heavy resolvers depend on it.
+	At int64
 }
 
 // Outcome says what a decision answers.
@@ -41,6 +43,8 @@ type Decision struct {
 	// ScopeBits is the prefix length around the client's address in which every client gets this decision.
 	ScopeBits int
 	Reason    Reason
+	// Demand is the client's demand class, an index into the service's; -1 if it has none.
+	Demand int
 }
 
 // Reason says which rule of the decision chose the endpoint.
@@ -54,13 +58,15 @@ const (
 	Shared
 	// Overflow: no endpoint of the first tier was eligible.
 	Overflow
+	// Split: by the shares that the hub planned for the client's demand class.
+	Split
 	// AllUnhealthy: no endpoint was eligible, so all count as if they were up.
 	AllUnhealthy
 	// NoEndpoint: there was nothing to choose from.
 	NoEndpoint
 )
 
-var reasonNames = [...]string{"nearest", "shared", "overflow", "all-unhealthy", "no-endpoint"}
+var reasonNames = [...]string{"nearest", "shared", "overflow", "split", "all-unhealthy", "no-endpoint"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -77,11 +83,12 @@ const (
 
 // Decide chooses the endpoint for a query. The snapshot must hold a plan with the query's service.
 func Decide(snapshot *world.Snapshot, q Query) Decision {
-	return decide(snapshot, q, nil)
+	return decide(snapshot, &q, nil)
 }
 
-func decide(snapshot *world.Snapshot, q Query, trace *Trace) Decision {
+func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
 	compiled := &snapshot.Plan.Services[q.Service]
+	out = Decision{Endpoint: -1, Tag: plan.NoTag, TTL: compiled.Spec.TTL, Reason: NoEndpoint, Demand: -1}
 	d := decider{
 		compiled: compiled,
 		live:     snapshot.Service(q.Service),
@@ -90,17 +97,17 @@ func decide(snapshot *world.Snapshot, q Query, trace *Trace) Decision {
 		unit:     q.Client.Unit(),
 		trace:    trace,
 	}
-	out := Decision{Endpoint: -1, Tag: plan.NoTag, TTL: compiled.Spec.TTL, Reason: NoEndpoint}
 	if d.choice == nil {
 		out.Outcome = NoFamily
 		return out
 	}
-	d.class, d.scopeBits = d.choice.Classes.Lookup(d.unit)
-	if !q.Client.FromECS {
-		d.correct(q.Client.Prefix.Addr())
+	d.lookup(snapshot.Plan, q)
+	out.Demand = d.demand
+	if trace != nil {
+		trace.begin(&d)
 	}
-	trace.begin(&d)
-	return d.answer(out)
+	d.answer(&out)
+	return out
 }
 
 // decider is the state of one decision. It lives on the stack.
@@ -110,25 +117,38 @@ type decider struct {
 	choice    *plan.Choice
 	family    plan.Family
 	unit      netip.Prefix
-	class     plan.Class
-	scopeBits int
+	key       unitKey    // of the unit
+	class     plan.Class // by which addresses are picked
+	demand    int        // the demand class, -1 for none
+	split     splitChoice
+	scopeBits int // of the network that is all of these classes
 	trace     *Trace
 }
 
-// correct takes the class of a known resolver's clients in place of its own.
-func (d *decider) correct(resolver netip.Addr) {
-	if class, known := d.choice.Classes.LookupResolver(resolver); known {
-		d.class, d.scopeBits = class, d.unit.Bits()
+func (d *decider) answer(out *Decision) {
+	if d.split.list != nil {
+		endpoint := d.chooseSplit()
+		if d.trace != nil {
+			d.trace.shared(d)
+		}
+		if endpoint >= 0 {
+			out.Reason = Split
+			d.finish(out, endpoint, d.split.holders > 1, d.split.unit.Bits())
+			return
+		}
 	}
+	d.answerUnsplit(out)
 }
 
-func (d *decider) answer(out Decision) Decision {
+// answerUnsplit goes by tier and capacity.
+func (d *decider) answerUnsplit(out *Decision) {
+	d.key = keyOf(d.unit.Addr())
 	endpoint, tier, split := d.choose(healthy)
 	out.Reason = Nearest
 	switch {
 	case endpoint < 0 && d.compiled.Spec.Steering.OnAllUnhealthy == plan.AnswerServfail && !d.compiled.Spec.Asleep:
 		out.Outcome, out.Reason, out.ScopeBits = Unavailable, AllUnhealthy, 0
-		return out
+		return
 	case endpoint < 0:
 		endpoint, split = d.chooseAnyway()
 		out.Reason = AllUnhealthy
@@ -137,15 +157,27 @@ func (d *decider) answer(out Decision) Decision {
 	case split:
 		out.Reason = Shared
 	}
+	d.finish(out, endpoint, split, d.unit.Bits())
+}
+
+// briefTTL bounds how long answers live that should soon be asked for again.
+const briefTTL = 10 * time.Second
+
+// finish fills in what follows from the endpoint. Split says that the unit decided, and not the class alone.
+func (d *decider) finish(out *Decision, endpoint int, split bool, unitBits int) {
 	out.ScopeBits = d.scopeBits
 	if split {
-		out.ScopeBits = max(d.scopeBits, d.unit.Bits())
+		out.ScopeBits = max(d.scopeBits, unitBits)
 	}
 	out.Endpoint = endpoint
 	chosen := &d.live.Endpoints[endpoint]
+	if out.Reason == AllUnhealthy || chosen.Drained || d.compiled.Spec.Endpoints[endpoint].Brief {
+		out.TTL = min(out.TTL, briefTTL)
+	}
 	out.Addresses, out.Tag = chosen.Addresses(d.family, d.class.Tags, !chosen.Has(d.family))
-	d.trace.picked(d, out)
-	return out
+	if d.trace != nil {
+		d.trace.picked(d, *out)
+	}
 }
 
 // chooseAnyway is the choice when nothing is healthy: as if all were up, then without regard to load, then to drains.
@@ -165,7 +197,7 @@ func (d *decider) choose(level eligibility) (endpoint, tier int, split bool) {
 	}
 	last := int(d.class.Candidates[len(d.class.Candidates)-1].Tier)
 	for tier = 0; tier <= last; tier++ {
-		p := d.newPick(level)
+		p := d.newPick(level, d.key)
 		for _, c := range d.class.Candidates {
 			if int(c.Tier) == tier {
 				p.consider(int(d.choice.BySite[c.Site]))
@@ -181,7 +213,7 @@ func (d *decider) choose(level eligibility) (endpoint, tier int, split bool) {
 
 // chooseBeyond picks among the endpoints that are too far for the class's list: reached when all near ones are gone.
 func (d *decider) chooseBeyond(level eligibility) (endpoint int, split bool) {
-	p := d.newPick(level)
+	p := d.newPick(level, d.key)
 	for site, e := range d.choice.BySite {
 		if !d.listed(uint16(site)) {
 			p.consider(int(e))
@@ -203,13 +235,13 @@ func (d *decider) listed(site uint16) bool {
 func (d *decider) chooseWithoutPlace(level eligibility) (endpoint, tier int, split bool) {
 	if d.compiled.Spec.Steering.Method == plan.Failover {
 		for tier, e := range d.choice.Endpoints {
-			if p := d.newPick(level); p.consider(int(e)) {
+			if p := d.newPick(level, d.key); p.consider(int(e)) {
 				return int(e), tier, false
 			}
 		}
 		return -1, 0, false
 	}
-	p := d.newPick(level)
+	p := d.newPick(level, d.key)
 	for _, e := range d.choice.Endpoints {
 		p.consider(int(e))
 	}
@@ -220,7 +252,7 @@ func (d *decider) eligible(endpoint int, level eligibility) bool {
 	e := &d.live.Endpoints[endpoint]
 	switch level {
 	case healthy:
-		return e.Up && e.Has(d.family) && !e.Drained && e.Capacity > 0
+		return e.Ready(d.family)
 	case anyHealth:
 		return !e.Drained && e.Capacity > 0
 	case anyLoad:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -53,10 +54,38 @@ func TestDecide(t *testing.T) {
 			if got := text(snapshot, d); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
-			if d.TTL.Seconds() != 30 || d.Outcome == Answered && len(d.Addresses) == 0 {
-				t.Errorf("TTL %v, addresses %v", d.TTL, d.Addresses)
+			if d.Outcome == Answered && len(d.Addresses) == 0 {
+				t.Error("no addresses")
 			}
 		})
+	}
+}
+
+// The TTL follows the state: answers that should soon be asked for again are brief.
+func TestTTL(t *testing.T) {
+	one := func(flags string) []endpoint { return []endpoint{{"fra", 1, flags}} }
+	for _, c := range []struct {
+		name      string
+		endpoints []endpoint
+		brief     bool
+		ttl, want time.Duration
+	}{
+		{"calm", one(""), false, 60 * time.Second, 60 * time.Second},
+		{"above the low mark", one(""), true, 60 * time.Second, 10 * time.Second},
+		{"above the low mark, short already", one(""), true, 5 * time.Second, 5 * time.Second},
+		{"drained", one(isDrained), false, 30 * time.Second, 10 * time.Second},
+		{"all down", one(isDown), false, time.Hour, 10 * time.Second},
+		{"the other one is brief", []endpoint{{"iad", 1, ""}, {"fra", 1, ""}}, true, 30 * time.Second, 30 * time.Second},
+	} {
+		m := mapOf(plan.Steering{Method: plan.Proximity}, c.endpoints...)
+		m.Services[0].TTL, m.Services[0].Endpoints[0].Brief = c.ttl, c.brief
+		var down []netip.Addr
+		if c.endpoints[0].flags == isDown {
+			down = append(down, addressOf(0))
+		}
+		if d := Decide(compile(t, m, down...), from(german)); d.TTL != c.want {
+			t.Errorf("%s: TTL %v, want %v", c.name, d.TTL, c.want)
+		}
 	}
 }
 

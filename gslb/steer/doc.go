@@ -4,9 +4,13 @@
 // and a query, and get the same answer on every machine, since all its arithmetic is on integers. Explain runs the same
 // code and keeps the numbers that made the decision.
 //
+// Where the map splits the client's demand class, the shares of the class decide, among its sites that are up, not drained
+// and with capacity; elsewhere, and where none of them is, tiers and capacity do.
+//
 // The scope of a decision is exact: every address inside it gets the same answer from the same snapshot. Three things
-// can tell clients apart: the class of their network, which gives the scope its width; and, where several near-equal
-// endpoints share a class, the client's own unit (/24 or /56), which then is the scope.
+// can tell clients apart: the class of their network, which gives the scope its width; where several sites share a split
+// class, the unit that carries at most 1/32 of its demand; and where several near-equal endpoints share another class,
+// the client's own /24 or /56. The unit then is the scope, unless the class is narrower.
 //
 // It is pure, takes no lock, and Decide allocates nothing.
 package steer

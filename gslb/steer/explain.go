@@ -36,6 +36,8 @@ type Trace struct {
 	Reason     string       `json:"reason"`
 	// Match is nil where no address of the service tells clients apart by line or region.
 	Match *TraceMatch `json:"match,omitempty"`
+	// Split is nil where the service has no splits.
+	Split *TraceSplit `json:"split,omitempty"`
 	level eligibility // of the last step
 }
 
@@ -70,6 +72,7 @@ type TraceRow struct {
 	Up              bool          `json:"up"`
 	Drained         bool          `json:"drained"`
 	Capacity        gslb.MilliRPS `json:"capacityMilliRPS"`
+	Brief           bool          `json:"brief,omitempty"`
 	Chosen          bool          `json:"chosen"`
 }
 
@@ -83,7 +86,7 @@ func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
 		Method: compiled.Spec.Steering.Method,
 	}
 	times := t.lookup(snapshot.Plan.Geo.Table)
-	t.finish(snapshot, q, decide(snapshot, q, &t))
+	t.finish(snapshot, q, decide(snapshot, &q, &t))
 	t.measure(snapshot.Plan.Map.Sites, times)
 	return t
 }
@@ -111,11 +114,9 @@ func placeOf(table *geodata.Table, id geodata.PlaceID, prefix netip.Prefix) Trac
 	}
 }
 
-// begin records the class. A nil trace records nothing.
+// begin records the class.
 func (t *Trace) begin(d *decider) {
-	if t == nil {
-		return
-	}
+	t.unsplit(d)
 	for tier, e := range d.choice.Endpoints {
 		row := d.row(int(e))
 		if d.compiled.Spec.Steering.Method == plan.Failover {
@@ -129,7 +130,7 @@ func (d *decider) row(endpoint int) TraceRow {
 	live := &d.live.Endpoints[endpoint]
 	row := TraceRow{
 		Site: d.compiled.Endpoints[endpoint].Site, Km: -1,
-		Up: live.Up, Drained: live.Drained, Capacity: live.Capacity,
+		Up: live.Up, Drained: live.Drained, Capacity: live.Capacity, Brief: d.compiled.Spec.Endpoints[endpoint].Brief,
 	}
 	for _, c := range d.class.Candidates {
 		if int(d.choice.BySite[c.Site]) == endpoint {
@@ -154,11 +155,8 @@ func (t *Trace) measure(sites []plan.Site, times []geodata.SiteRTT) {
 	}
 }
 
-// consider records one candidate's examination. A nil trace records nothing.
+// consider records one candidate's examination.
 func (t *Trace) consider(d *decider, endpoint int, level eligibility, ok bool) {
-	if t == nil {
-		return
-	}
 	if level != t.level {
 		t.level = level
 		t.Steps = append(t.Steps, levelNotes[level])
@@ -201,7 +199,11 @@ func (t *Trace) finish(snapshot *world.Snapshot, q Query, d Decision) {
 	if snapshot.Plan.Services[q.Service].Spec.Asleep && d.Reason == AllUnhealthy {
 		t.Reason = "asleep" // nothing has capacity, whatever probes say
 	}
-	t.Scope, _ = t.Unit.Addr().Prefix(d.ScopeBits)
+	around := t.Unit.Addr()
+	if !t.FromECS {
+		around = t.Client.Addr() // a split may tell the addresses of one unit apart
+	}
+	t.Scope, _ = around.Prefix(d.ScopeBits)
 	if d.Endpoint < 0 {
 		return
 	}

@@ -34,10 +34,9 @@ func (m TraceMatch) String() string {
 
 func tagText(t plan.Tag) string { return strings.TrimSpace(string(t.Line) + " " + string(t.Region)) }
 
-// picked records by which tag addresses were picked, and which tags of the client the site had nothing for. A nil trace
-// records nothing.
+// picked records by which tag addresses were picked, and which tags of the client the site had nothing for.
 func (t *Trace) picked(d *decider, out Decision) {
-	if t == nil || d.choice.Classes.Tags == nil {
+	if d.choice.Classes.Tags == nil {
 		return
 	}
 	tags, precedence := d.choice.Classes.Tags, d.compiled.Spec.Steering.Precedence

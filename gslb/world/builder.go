@@ -2,9 +2,11 @@ package world
 
 import (
 	"net/netip"
+	"slices"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/tally"
 )
 
 // Target is what a probe checks: one address of one service.
@@ -29,13 +31,32 @@ func NewBuilder() *Builder {
 
 // SetPlan replaces the map. What is known of addresses that are still in it stays.
 func (b *Builder) SetPlan(generation uint64, compiled *plan.Compiled) {
+	before, beforePlan := b.services, b.plan
 	b.generation, b.plan = generation, compiled
 	b.forget()
 	b.services = make([]*Service, len(compiled.Services))
 	for i := range compiled.Services {
 		b.services[i] = b.build(i)
+		b.services[i].Tally = tallyOf(&compiled.Services[i], before, beforePlan)
 	}
 	clear(b.dirty)
+}
+
+// tallyOf goes on with the tally of the plan before, as long as classes and endpoints have the same numbers in both.
+func tallyOf(s *plan.CompiledService, before []*Service, beforePlan *plan.Compiled) *tally.Service {
+	if s.Demand == nil {
+		return nil
+	}
+	if beforePlan != nil {
+		if i, ok := beforePlan.Service(s.Spec.Name); ok && sameNumbers(&beforePlan.Services[i], s) {
+			return before[i].Tally
+		}
+	}
+	return tally.New(len(s.Demand.List), len(s.Endpoints))
+}
+
+func sameNumbers(a, b *plan.CompiledService) bool {
+	return a.Demand == b.Demand && slices.EqualFunc(a.Endpoints, b.Endpoints, func(x, y plan.CompiledEndpoint) bool { return x.Site == y.Site })
 }
 
 // forget drops the state of targets that no map names any more.
@@ -73,7 +94,8 @@ func (b *Builder) Snapshot() *Snapshot {
 	services := append([]*Service(nil), b.services...)
 	for name := range b.dirty {
 		if i, ok := b.plan.Service(name); ok {
-			services[i] = b.build(i)
+			next := b.build(i)
+			next.Tally, services[i] = services[i].Tally, next
 		}
 	}
 	clear(b.dirty)

@@ -13,6 +13,7 @@ import (
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/tally"
 )
 
 // Snapshot is what is served, whole. Readers load it once per query and use nothing else.
@@ -58,6 +59,9 @@ func (s *Snapshot) Gone(next *plan.Compiled) (names []gslb.Name) {
 // Service is the live state of one service, parallel to its compiled endpoints.
 type Service struct {
 	Endpoints []Endpoint
+	// Tally counts the answers by demand class and endpoint; nil where the service has no demand classes. It is all that
+	// ever changes in a snapshot, and is shared with the snapshots before and after as long as the numbers mean the same.
+	Tally *tally.Service
 }
 
 // Endpoint is the live state of one endpoint.
@@ -100,6 +104,11 @@ func (e *Endpoint) Addresses(family plan.Family, tags []plan.TagID, evenDown boo
 
 // Has says whether the endpoint has an address of the family that is not down.
 func (e *Endpoint) Has(family plan.Family) bool { return len(e.alive[family]) > 0 }
+
+// Ready says whether the endpoint may take clients of the family: up, not drained, with capacity.
+func (e *Endpoint) Ready(family plan.Family) bool {
+	return e.Up && !e.Drained && e.Capacity > 0 && e.Has(family)
+}
 
 // Store holds the current snapshot. Any number of readers; one writer.
 type Store struct {

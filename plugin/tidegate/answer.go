@@ -28,7 +28,11 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 		a.otherType(m, name)
 		return 0
 	}
-	d := steer.Decide(a.snapshot, steer.Query{Service: index, Family: family, Client: a.client.subnet})
+	query := steer.Query{Service: index, Family: family, Client: a.client.subnet}
+	if !query.Client.FromECS {
+		query.At = time.Now().Unix() // slots are of resolvers that send no client subnet
+	}
+	d := steer.Decide(a.snapshot, query)
 	a.reason = answerReason(d.Reason)
 	switch d.Outcome {
 	case steer.NoFamily:
@@ -39,6 +43,7 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 		m.Answer = nil
 		return 0
 	}
+	a.snapshot.Service(index).Tally.Add(d.Demand, d.Endpoint, int64(d.TTL/time.Second))
 	for _, addr := range d.Addresses {
 		m.Answer = append(m.Answer, a.address(name, addr, d.TTL))
 	}

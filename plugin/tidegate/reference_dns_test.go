@@ -95,7 +95,7 @@ func (r *reference) steered(name string, s *plan.Service, q query, m message) (a
 	if q.qtype == dns.TypeAAAA {
 		family, rrtype = plan.IPv6, "AAAA"
 	}
-	v := r.decide(s, family, clientAddress(q))
+	v := r.decide(s, family, q)
 	if v.nodata {
 		m.soa = true
 		return []message{m}
@@ -111,7 +111,7 @@ func (r *reference) steered(name string, s *plan.Service, q query, m message) (a
 		one := m
 		one.answers = slices.Clone(m.answers)
 		for _, addr := range v.addresses[site] {
-			one.answers = append(one.answers, fmt.Sprintf("%s %d IN %s %s", name, int(s.TTL.Seconds()), rrtype, addr))
+			one.answers = append(one.answers, fmt.Sprintf("%s %d IN %s %s", name, v.ttl[site], rrtype, addr))
 		}
 		slices.Sort(one.answers)
 		all = append(all, one)

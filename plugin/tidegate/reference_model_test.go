@@ -28,11 +28,16 @@ type reference struct {
 	texts  map[choiceOf][]string
 	// met counts how often each level gave the addresses of an answer.
 	met map[string]int
+	// keys are the demand classes of each place, and weights what each class weighs.
+	keys    map[*plan.Service][]plan.ClassKey
+	weights map[*plan.Service]map[plan.ClassKey]weight
+	// splits counts the decisions by a split, by what they went by.
+	splits map[string]int
 }
 
 type choiceOf struct {
 	service *plan.Service
-	family  plan.Family
+	family  plan.Family // both where it is plan.Families
 }
 
 // placed is a stretch of units that begins at first.
@@ -45,6 +50,7 @@ func newReference(m *plan.Map, table *geodata.Table, down map[world.Target]bool)
 	r := &reference{
 		world: m, down: down, table: table,
 		proven: map[choiceOf][]netip.Prefix{}, texts: map[choiceOf][]string{}, met: map[string]int{},
+		keys: map[*plan.Service][]plan.ClassKey{}, weights: map[*plan.Service]map[plan.ClassKey]weight{}, splits: map[string]int{},
 	}
 	for first, place := range table.V4() {
 		r.v4 = append(r.v4, placed{uint64(first) >> 8, place})
@@ -61,6 +67,7 @@ type verdict struct {
 	nodata, servfail bool
 	sites            []gslb.SiteID
 	addresses        map[gslb.SiteID][]netip.Addr
+	ttl              map[gslb.SiteID]int
 	scope            int
 }
 
@@ -76,13 +83,16 @@ var levels = []func(r *reference, s *plan.Service, e *plan.Endpoint, f plan.Fami
 	func(*reference, *plan.Service, *plan.Endpoint, plan.Family) bool { return true },
 }
 
-func (r *reference) decide(s *plan.Service, f plan.Family, client netip.Addr) verdict {
+func (r *reference) decide(s *plan.Service, f plan.Family, q query) verdict {
 	all := withFamily(s, f)
 	if len(all) == 0 {
 		return verdict{nodata: true}
 	}
-	unit := unitOf(client)
+	unit := unitOf(clientAddress(q))
 	place := r.table.Place(r.placeOf(unit.Addr()))
+	if c, ok := r.bySplit(s, f, q); ok {
+		return r.verdict(s, f, c, place, false)
+	}
 	for level, eligible := range levels {
 		if level == 1 && s.Steering.OnAllUnhealthy == plan.AnswerServfail && !s.Asleep {
 			return verdict{servfail: true}
@@ -90,25 +100,59 @@ func (r *reference) decide(s *plan.Service, f plan.Family, client netip.Addr) ve
 		for _, tier := range r.tiers(s, all, place) {
 			tier = slices.DeleteFunc(tier, func(e *plan.Endpoint) bool { return !eligible(r, s, e, f) })
 			if len(tier) > 0 {
-				return r.verdict(s, f, tier, unit, place, level > 0)
+				return r.verdict(s, f, r.byCapacity(s, f, tier, unit), place, level > 0)
 			}
 		}
 	}
 	panic("the last level takes every endpoint")
 }
 
-func (r *reference) verdict(s *plan.Service, f plan.Family, tier []*plan.Endpoint, unit netip.Prefix, place geodata.Place, evenDown bool) verdict {
-	v := verdict{scope: unit.Bits(), addresses: map[gslb.SiteID][]netip.Addr{}}
-	if len(tier) == 1 {
-		v.scope = r.scope(s, f, unit).Bits()
+// contest is who may answer, with what weight, and what the draws are made from.
+type contest struct {
+	sites []contender
+	key   netip.Addr
+	slot  uint64 // 0: none
+	scope int
+}
+
+type contender struct {
+	endpoint *plan.Endpoint
+	weight   float64
+}
+
+// byCapacity lets the endpoints of a tier draw.
+func (r *reference) byCapacity(s *plan.Service, f plan.Family, tier []*plan.Endpoint, unit netip.Prefix) contest {
+	c := contest{key: unit.Addr(), scope: r.leaf(s, f, unit)}
+	if len(s.Splits) > 0 {
+		c.scope = max(c.scope, r.leaf(s, plan.Families, unit))
 	}
+	if len(tier) > 1 {
+		c.scope = max(c.scope, unit.Bits())
+	}
+	for _, e := range tier {
+		c.sites = append(c.sites, contender{e, math.Max(float64(e.Capacity), 1)})
+	}
+	return c
+}
+
+// leaf is the prefix length of the network that is all of one class.
+func (r *reference) leaf(s *plan.Service, f plan.Family, unit netip.Prefix) int {
 	c := choiceOf{s, f}
 	if unit.Contains(netip.IPv6Unspecified()) && !r.uniform(c, netip.MustParsePrefix("0.0.0.0/0"), r.classText(c, r.placeOf(unit.Addr()))) {
-		v.scope = 81 // the widest prefix of :: that holds no IPv4-mapped address
+		return 81 // the widest prefix of :: that holds no IPv4-mapped address
 	}
-	for _, e := range winners(s.Name, tier, unit) {
+	return r.scope(s, f, unit).Bits()
+}
+
+func (r *reference) verdict(s *plan.Service, f plan.Family, c contest, place geodata.Place, unhealthy bool) verdict {
+	v := verdict{scope: c.scope, addresses: map[gslb.SiteID][]netip.Addr{}, ttl: map[gslb.SiteID]int{}}
+	for _, e := range c.winners(s.Name) {
 		v.sites = append(v.sites, e.Site)
-		v.addresses[e.Site] = r.addresses(s, f, e, place, evenDown)
+		v.addresses[e.Site] = r.addresses(s, f, e, place, unhealthy)
+		v.ttl[e.Site] = int(s.TTL.Seconds())
+		if e.Brief || e.Drained || unhealthy {
+			v.ttl[e.Site] = min(v.ttl[e.Site], 10)
+		}
 	}
 	return v
 }
@@ -124,7 +168,7 @@ func withFamily(s *plan.Service, f plan.Family) (list []*plan.Endpoint) {
 
 func ofFamily(addresses []plan.Address, f plan.Family) (list []plan.Address) {
 	for _, a := range addresses {
-		if a.Addr.Is4() == (f == plan.IPv4) {
+		if f == plan.Families || a.Addr.Is4() == (f == plan.IPv4) {
 			list = append(list, a)
 		}
 	}
@@ -178,43 +222,49 @@ func (r *reference) km(e *plan.Endpoint, place geodata.Place) int {
 	panic("no such site")
 }
 
-// winners are the endpoints with the smallest draw -log2(u)/weight. The product's logarithm has 20 fractional bits, so
-// that draws that are closer than its last bit may go either way.
-func winners(name gslb.Name, tier []*plan.Endpoint, unit netip.Prefix) (list []*plan.Endpoint) {
+// winners are the endpoints with the smallest draw -log2(u)/weight. The product's logarithm is right to 2^-20, so that
+// draws that are closer than that may go either way.
+func (c contest) winners(name gslb.Name) (list []*plan.Endpoint) {
 	best, bestWeight := math.Inf(1), 1.0
-	for _, e := range tier {
-		if d, w := draw(name, e, unit); d < best {
-			best, bestWeight = d, w
+	for _, s := range c.sites {
+		if d := c.draw(name, s); d < best {
+			best, bestWeight = d, s.weight
 		}
 	}
-	for _, e := range tier {
-		d, w := draw(name, e, unit)
-		if d-best <= math.Exp2(-19)*(1/w+1/bestWeight) {
-			list = append(list, e)
+	for _, s := range c.sites {
+		if c.draw(name, s)-best <= math.Exp2(-19)*(1/s.weight+1/bestWeight) {
+			list = append(list, s.endpoint)
 		}
 	}
 	return list
 }
 
-func draw(name gslb.Name, e *plan.Endpoint, unit netip.Prefix) (cost, weight float64) {
+func (c contest) draw(name gslb.Name, s contender) (cost float64) {
 	const prime, offset = 1099511628211, 14695981039346656037
 	z := uint64(offset)
-	for _, octet := range []byte(string(name) + "\x00" + string(e.Site)) {
+	for _, octet := range []byte(string(name) + "\x00" + string(s.endpoint.Site)) {
 		z = (z ^ uint64(octet)) * prime
 	}
-	octets := unit.Addr().As16()
+	octets := c.key.As16()
 	for half := 0; half < 16; half += 8 {
 		part := uint64(0)
 		for _, octet := range octets[half : half+8] {
 			part = part*256 + uint64(octet)
 		}
-		z = (z ^ part) + 0x9e3779b97f4a7c15
-		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-		z = (z ^ z>>27) * 0x94d049bb133111eb
-		z ^= z >> 31
+		z = scramble(z ^ part)
 	}
-	weight = math.Max(float64(e.Capacity), 1)
-	return (64 - math.Log2(float64(z)+1)) / weight, weight
+	if c.slot > 0 {
+		z = scramble(z ^ c.slot)
+	}
+	return (64 - math.Log2(float64(z)+1)) / s.weight
+}
+
+// scramble is the finalizer of SplitMix64.
+func scramble(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
 }
 
 // classText says all that a place can change about the candidates.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/world"
@@ -36,7 +38,7 @@ func setting(t *testing.T, name string, fallback int) (value int, given bool) {
 func TestReference(t *testing.T) {
 	queries, bench := setting(t, "TIDEGATE_REFERENCE_QUERIES", referenceQueries)
 	seed, _ := setting(t, "TIDEGATE_REFERENCE_SEED", referenceSeed)
-	run := referenceRun{rng: rand.New(rand.NewPCG(uint64(seed), 1)), reasons: map[string]int{}, levels: map[string]int{}}
+	run := referenceRun{rng: rand.New(rand.NewPCG(uint64(seed), 1)), reasons: map[string]int{}, levels: map[string]int{}, splits: map[string]int{}}
 	embeddedWorlds, smallWorlds := 2, 30
 	perSmall := queries * 4 / 5 / smallWorlds
 	for range smallWorlds {
@@ -44,14 +46,15 @@ func TestReference(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run.world(t, plan.NewGeo(table), 12, 14, perSmall)
+		synctest.Test(t, func(t *testing.T) { run.world(t, plan.NewGeo(table), 12, 14, perSmall) })
 	}
 	perEmbedded := (queries - run.asked) / embeddedWorlds
 	for i := range embeddedWorlds {
-		run.world(t, openEmbedded(t), 4, 12, max(perEmbedded, queries-run.asked-perEmbedded*(embeddedWorlds-1-i)))
+		geo, rest := openEmbedded(t), queries-run.asked-perEmbedded*(embeddedWorlds-1-i)
+		synctest.Test(t, func(t *testing.T) { run.world(t, geo, 4, 12, max(perEmbedded, rest)) })
 	}
 	t.Logf("seed %d: %d queries, %d mismatches, %d too close to tell", seed, run.asked, run.mismatches, run.ties)
-	t.Logf("answers by reason: %v, by level: %v", run.reasons, run.levels)
+	t.Logf("answers by reason: %v, by level: %v, by split: %v", run.reasons, run.levels, run.splits)
 	if bench {
 		fmt.Printf("result main.reference_mismatch %d queries\n", run.mismatches)
 	}
@@ -63,18 +66,24 @@ func TestReference(t *testing.T) {
 			t.Errorf("no answer was given at level %s", level)
 		}
 	}
+	for _, kind := range []string{"of 1", "of 2", "by unit", "by resolver", "by slot"} {
+		if run.splits[kind] == 0 {
+			t.Errorf("no class was split %s", kind)
+		}
+	}
 }
 
 type referenceRun struct {
 	rng                     *rand.Rand
 	asked, mismatches, ties int
-	reasons, levels         map[string]int
+	reasons, levels, splits map[string]int
 }
 
 // world asks queries about one random world.
 func (run *referenceRun) world(t *testing.T, geo *plan.Geo, services, maxSites, queries int) {
 	t.Helper()
 	m, down := randomWorld(run.rng, services, maxSites)
+	addSplits(run.rng, m, geo)
 	var targets []world.Target
 	for target := range down {
 		targets = append(targets, target)
@@ -82,6 +91,7 @@ func (run *referenceRun) world(t *testing.T, geo *plan.Geo, services, maxSites, 
 	h := handlerOf(snapshotOf(t, m, geo, targets...))
 	r := newReference(m, geo.Table, down)
 	for range queries {
+		time.Sleep(time.Duration(run.rng.IntN(20)) * time.Second) // of the bubble's clock: slots come and go
 		q := randomQuery(run.rng, m)
 		got := messageOf(ask(t, h, q))
 		want := r.answer(q)
@@ -98,6 +108,9 @@ func (run *referenceRun) world(t *testing.T, geo *plan.Geo, services, maxSites, 
 	}
 	for level, times := range r.met {
 		run.levels[level] += times
+	}
+	for kind, times := range r.splits {
+		run.splits[kind] += times
 	}
 }
 

@@ -126,6 +126,7 @@ func randomPrecedence(rng *rand.Rand) plan.Precedence {
 
 func randomEndpoint(rng *rand.Rand, site gslb.SiteID, service, index, families, most int) plan.Endpoint {
 	e := plan.Endpoint{Site: site, Capacity: gslb.MilliRPS(rng.IntN(500_000)), Drained: rng.IntN(8) == 0}
+	e.Brief = rng.IntN(6) == 0
 	if rng.IntN(6) == 0 {
 		e.Capacity = 0
 	}
@@ -179,6 +180,9 @@ func randomAddress(rng *rand.Rand) netip.Addr {
 
 func randomQuery(rng *rand.Rand, m *plan.Map) query {
 	q := query{qtype: worldTypes[rng.IntN(len(worldTypes))], remote: randomAddress(rng).String(), edns: rng.IntN(2) == 0}
+	if len(m.HeavyResolvers) > 0 && rng.IntN(4) == 0 {
+		q.remote = m.HeavyResolvers[rng.IntN(len(m.HeavyResolvers))].String()
+	}
 	if s := m.Services[rng.IntN(len(m.Services))]; rng.IntN(10) < 7 {
 		q.name = string(s.Name)
 		if len(s.Aliases) > 0 && rng.IntN(2) == 0 {

@@ -49,6 +49,7 @@ type scopeWorld struct {
 
 func newScopeWorld(t *testing.T, rng *rand.Rand, geo *plan.Geo) scopeWorld {
 	m, sick := randomWorld(rng, 4, 12)
+	addSplits(rng, m, geo)
 	var down []world.Target
 	for target := range sick {
 		down = append(down, target)
