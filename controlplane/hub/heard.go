@@ -21,11 +21,12 @@ type heard struct {
 	mu      sync.Mutex
 	sites   map[gslb.SiteID]SiteObservation
 	servers map[string]ServerObservation
+	answers answerSums // since they were last taken
 	refused uint64
 }
 
 func newHeard(log *slog.Logger, news func()) *heard {
-	return &heard{log: log, news: news, sites: map[gslb.SiteID]SiteObservation{}, servers: map[string]ServerObservation{}}
+	return &heard{log: log, news: news, sites: map[gslb.SiteID]SiteObservation{}, servers: map[string]ServerObservation{}, answers: answerSums{}}
 }
 
 // take reads one report. Who sent it is proven by the bus; a report that speaks for another is refused.
@@ -92,6 +93,8 @@ func (h *heard) takeServer(r bushub.Report) (news bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before, known := h.servers[report.Name]
+	h.answers.add(report.Answers)
+	report.Answers = nil
 	h.servers[report.Name] = ServerObservation{Report: report, Received: r.Received}
 	return !known || before.Report.Generation != report.Generation || before.Report.Refused != report.Refused, nil
 }
@@ -102,6 +105,15 @@ func (h *heard) all() (map[gslb.SiteID]SiteObservation, map[string]ServerObserva
 	defer h.mu.Unlock()
 	maps.DeleteFunc(h.servers, func(_ string, o ServerObservation) bool { return time.Since(o.Received) > 24*time.Hour })
 	return maps.Clone(h.sites), maps.Clone(h.servers)
+}
+
+// takeAnswers are what name servers reported as answered since the last call.
+func (h *heard) takeAnswers() answerSums {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	taken := h.answers
+	h.answers = answerSums{}
+	return taken
 }
 
 func (h *heard) refusedCount() uint64 {

@@ -90,6 +90,7 @@ type Loop struct {
 	state   keptState
 	late    lateness
 	failed  map[string]string // stage -> its last error, so that each is logged once
+	steer   steering
 
 	mu     sync.Mutex
 	forget bool // the bus may have changed under us
@@ -187,6 +188,10 @@ func (l *Loop) pass(ctx context.Context) {
 	if !l.ok("observe", err) {
 		return
 	}
+	if l.steer.due(in.Now) {
+		l.steer.turn(in, l.heard.takeAnswers())
+	}
+	in.Steered = l.steer.outputs
 	out := Plan(in)
 	l.note(in, out)
 	if out.Hold != "" {

@@ -15,6 +15,7 @@ import (
 	"tidegate.dev/tidegate/controlplane/work"
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 )
@@ -51,6 +52,9 @@ type Inputs struct {
 
 	// Geo is the table that lines of Sites are held against; nil while the hub has none.
 	Geo *geodata.Table
+
+	// Steered is what the last turn of the control loop decided, by service. One that is missing keeps the splits it has.
+	Steered map[gslb.Name]loop.Output
 
 	// Current is the map that Head names; nil and zero while nothing is published.
 	Current *plan.Map

@@ -131,10 +131,10 @@ func (t *exportTable) mapGeneration(e *exported, next, served *plan.Service, out
 	return 0
 }
 
-// sameSettings compares what the owner set. Endpoints and their capacity come and go by themselves.
+// sameSettings compares what the owner set. Endpoints, their capacity and the splits come and go by themselves.
 func sameSettings(a, b *plan.Service) bool {
 	x, y := *a, *b
-	x.Endpoints, y.Endpoints, x.Asleep, y.Asleep = nil, nil, false, false
+	x.Endpoints, y.Endpoints, x.Splits, y.Splits, x.Asleep, y.Asleep = nil, nil, nil, nil, false, false
 	return equality.Semantic.DeepEqual(x, y)
 }
 

@@ -25,12 +25,34 @@ func worldMap(in Inputs, sites *siteTable, zones *zoneTable, exports *exportTabl
 		if old := exports.served[s.Name]; len(s.Endpoints) == 0 && old != nil {
 			keepEndpoints(m, &s, old, in.Current)
 		}
+		splits(in, &s, exports.served[s.Name])
 		if len(s.Endpoints) > 0 {
 			m.Services = append(m.Services, s)
 		}
 	}
 	m.Canonical()
 	return m
+}
+
+// splits adds what the control loop decided, for the endpoints that the service still has. Where it has decided nothing yet,
+// what is served stays.
+func splits(in Inputs, s, served *plan.Service) {
+	steered, known := in.Steered[s.Name]
+	switch {
+	case known:
+		s.Splits = steered.Splits
+	case served != nil && s.Steering.Method == plan.Proximity:
+		s.Splits = served.Splits
+	}
+	has := map[gslb.SiteID]bool{}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		has[e.Site] = true
+		e.Brief = steered.IsBrief(e.Site)
+	}
+	s.Splits = slices.DeleteFunc(slices.Clone(s.Splits), func(split plan.Split) bool {
+		return slices.ContainsFunc(split.Shares, func(share plan.SiteShare) bool { return !has[share.Site] })
+	})
 }
 
 // needed are the zones without an object that names are still served in.

@@ -161,6 +161,7 @@ func (n *Node) Status() Status {
 		out.MapDigest = snapshot.Plan.Digest
 		out.Names = namesOf(snapshot.Plan.Map)
 		out.Sites, out.Services = len(snapshot.Plan.Map.Sites), len(snapshot.Plan.Map.Services)
+		out.UnknownSplits = snapshot.Plan.UnknownSplits
 	}
 	for target, since := range s.down {
 		out.Down = append(out.Down, Down{target.Service, target.Addr.String(), since})
@@ -171,7 +172,7 @@ func (n *Node) Status() Status {
 	return out
 }
 
-// Report is the status as the hub gets it.
+// Report is the status as the hub gets it. Answers are counted from one report to the next, so nobody else may ask for it.
 func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
 	s := n.Status()
 	report := signal.NameServerReport{
@@ -183,6 +184,7 @@ func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
 	if snapshot.Plan == nil {
 		return report
 	}
+	report.Answers = answersOf(snapshot)
 	for i := range snapshot.Plan.Services {
 		for j, e := range snapshot.Service(i).Endpoints {
 			if !e.Up {

@@ -74,7 +74,26 @@ type NameServerReport struct {
 	GeoTrouble string `json:"geoTrouble,omitempty"`
 	// Dead lists the endpoints that this name server's own probes call down.
 	Dead []DeadEndpoint `json:"dead,omitempty"`
+	// Answers count what this name server answered since its last report.
+	Answers []ServiceAnswers `json:"answers,omitempty"`
 }
+
+// ServiceAnswers is what a name server answered for one service.
+type ServiceAnswers struct {
+	Service gslb.Name      `json:"service"`
+	Classes []ClassAnswers `json:"classes"`
+}
+
+// ClassAnswers is what it answered to one demand class.
+type ClassAnswers struct {
+	// Class is the key of the demand class (plan.ClassKey).
+	Class string `json:"class"`
+	// Seconds is, by site, the sum of the answers' TTLs: for how long clients were sent there.
+	Seconds map[gslb.SiteID]int64 `json:"seconds"`
+}
+
+// MaxAnswers bounds the classes of all services in one report: what is more is left out, the least first.
+const MaxAnswers = 5_000
 
 // DeadEndpoint is an endpoint that a name server's probes call down.
 type DeadEndpoint struct {
@@ -101,8 +120,32 @@ func DecodeNameServer(data []byte) (NameServerReport, error) {
 	if err := decode(data, &r); err != nil {
 		return NameServerReport{}, err
 	}
-	return r, checkVersion(r.Version)
+	return r, r.check()
 }
+
+func (r NameServerReport) check() error {
+	if err := checkVersion(r.Version); err != nil {
+		return err
+	}
+	classes := 0
+	for _, s := range r.Answers {
+		classes += len(s.Classes)
+		for _, c := range s.Classes {
+			for site, seconds := range c.Seconds {
+				if seconds < 0 || seconds > MaxAnswerSeconds {
+					return fmt.Errorf("%w: %s sent clients to %s for %d s", ErrReport, s.Service, site, seconds)
+				}
+			}
+		}
+	}
+	if classes > MaxAnswers {
+		return fmt.Errorf("%w: answers to %d classes, the limit is %d", ErrReport, classes, MaxAnswers)
+	}
+	return nil
+}
+
+// MaxAnswerSeconds bounds one count: more than a name server can answer between two reports.
+const MaxAnswerSeconds = 1 << 40
 
 func decode(data []byte, into any) error {
 	if len(data) > MaxReportBytes {

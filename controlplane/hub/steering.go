@@ -1,0 +1,158 @@
+package hub
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/load"
+	"tidegate.dev/tidegate/gslb/loop"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/signal"
+	"tidegate.dev/tidegate/gslb/solve"
+)
+
+// steering turns the control loop of every service that the served map has: gslb/loop thinks, this brings it what the hub
+// observed. It belongs to the goroutine of Loop.Run.
+type steering struct {
+	at       time.Time
+	table    *geodata.Table
+	geo      *plan.Geo
+	compiled *plan.Compiled
+	states   map[gslb.Name]loop.State
+	outputs  map[gslb.Name]loop.Output
+	verdicts map[endpointKey]judged
+}
+
+// due says whether an epoch is over.
+func (s *steering) due(now time.Time) bool { return now.Sub(s.at) >= loop.Epoch }
+
+// turn steps every service. Answers are those that name servers reported since the last turn.
+func (s *steering) turn(in Inputs, answers answerSums) {
+	s.at = in.Now
+	if in.Current == nil || in.Geo == nil {
+		return
+	}
+	s.compile(in)
+	states, outputs := map[gslb.Name]loop.State{}, map[gslb.Name]loop.Output{}
+	before := s.verdicts
+	s.verdicts = map[endpointKey]judged{}
+	workloads := workloadsOf(in)
+	for i := range s.compiled.Services {
+		service := &s.compiled.Services[i]
+		spec := service.Spec
+		if spec.Steering.Method != plan.Proximity || len(spec.Endpoints) < 2 || spec.Asleep {
+			continue
+		}
+		input, sites := s.input(in, service, workloads[spec.Name], before)
+		input.Answers = answersOf(answers[spec.Name], service.All.Classes.Demand(), sites)
+		state, known := s.states[spec.Name]
+		if !known {
+			state = loop.Remembered(spec.Splits)
+		}
+		states[spec.Name], outputs[spec.Name] = loop.Step(policyOf(spec), state, input)
+	}
+	s.states, s.outputs = states, outputs
+}
+
+func (s *steering) compile(in Inputs) {
+	if s.table != in.Geo {
+		s.table, s.geo = in.Geo, plan.NewGeo(in.Geo)
+	}
+	if s.compiled == nil || s.compiled.Map != in.Current || s.compiled.Geo != s.geo {
+		s.compiled = plan.Compile(in.Current, in.Head.Digest, s.geo, s.compiled)
+	}
+}
+
+func policyOf(s *plan.Service) loop.Policy {
+	p := loop.Policy{TTL: s.TTL}
+	if w := s.Steering.Watermarks; w != (plan.Watermarks{}) {
+		p.Marks = load.Marks{Low: load.Level(w.LowPercent) * load.Full / 100, High: load.Level(w.HighPercent) * load.Full / 100}
+	}
+	return p
+}
+
+// workloadsOf finds, by canonical name, the key under which sites report a workload.
+func workloadsOf(in Inputs) map[gslb.Name]string {
+	keys := map[gslb.Name]string{}
+	for _, dex := range in.Exports {
+		w := dex.Spec.Workload
+		keys[gslb.Name(dex.Status.CanonicalName)] = dex.Namespace + "/" + w.Kind + "/" + w.Name
+	}
+	return keys
+}
+
+// input is what one turn of a service knows, and the position of each of its sites in it.
+func (s *steering) input(in Inputs, service *plan.CompiledService, workload string, before map[endpointKey]judged) (loop.Input, map[gslb.SiteID]int) {
+	input, sites := loop.Input{Now: in.Now}, map[gslb.SiteID]int{}
+	for at, i := range service.All.BySite {
+		e := &service.Spec.Endpoints[i]
+		key := endpointKey{service.Spec.Name, e.Site}
+		verdict := judge(in, service.Spec, e.Site, workload, before[key])
+		s.verdicts[key], sites[e.Site] = verdict, at
+		input.Sites = append(input.Sites, loop.Site{
+			ID: e.Site, Capacity: e.Capacity, Up: !verdict.Down, Drained: e.Drained,
+			Sample: sampleOf(in.Reports[e.Site], workload),
+		})
+	}
+	for _, c := range service.All.Classes.Demand().List {
+		class := loop.Class{Key: c.Key, Weight: c.Weight}
+		for k, candidate := range c.Candidates {
+			class.Candidates = append(class.Candidates, loop.Candidate{
+				Site: int(candidate.Site), Tier: candidate.Tier, Cost: solve.Cost(c.CostMicros[k]),
+			})
+		}
+		input.Classes = append(input.Classes, class)
+	}
+	return input, sites
+}
+
+// sampleOf is what a site's load balancer measured; nil if the site never reported the workload. A report's age counts
+// from when it came: sites' clocks differ.
+func sampleOf(o SiteObservation, workload string) *load.Sample {
+	service := o.service(workload)
+	if service == nil {
+		return nil
+	}
+	sample := &load.Sample{At: o.Received, Replicas: int64(service.ReadyReplicas)}
+	if l := service.Load; l != nil {
+		sample.Rate, sample.InFlight, sample.Waiting = l.Rate, l.InFlight, l.Queued
+	}
+	return sample
+}
+
+// answerSums are the seconds for which clients were sent to sites, by service, demand class and site.
+type answerSums map[gslb.Name]map[plan.ClassKey]map[gslb.SiteID]int64
+
+func (a answerSums) add(list []signal.ServiceAnswers) {
+	for _, s := range list {
+		if a[s.Service] == nil {
+			a[s.Service] = map[plan.ClassKey]map[gslb.SiteID]int64{}
+		}
+		for _, c := range s.Classes {
+			key := plan.ClassKey(c.Class)
+			if a[s.Service][key] == nil {
+				a[s.Service][key] = map[gslb.SiteID]int64{}
+			}
+			for site, seconds := range c.Seconds {
+				a[s.Service][key][site] += seconds
+			}
+		}
+	}
+}
+
+// answersOf numbers the classes and sites of a service's answers; those of classes and sites that it has no more are left out.
+func answersOf(sums map[plan.ClassKey]map[gslb.SiteID]int64, demand *plan.Demand, sites map[gslb.SiteID]int) (list []loop.Answer) {
+	for key, bySite := range sums {
+		class, known := demand.Find(key)
+		for site, seconds := range bySite {
+			if at, ok := sites[site]; ok && known {
+				list = append(list, loop.Answer{Class: class, Site: at, Seconds: float64(seconds)})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b loop.Answer) int { return cmp.Or(a.Class-b.Class, a.Site-b.Site) })
+	return list
+}

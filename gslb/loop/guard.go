@@ -1,0 +1,101 @@
+package loop
+
+import "tidegate.dev/tidegate/gslb"
+
+// The ramp guard: how much of a class may change over in one Epoch, of healthy sites: 20 points in 10 s where a site needs
+// relief, and a sixth of it where clients only return to where they would rather be.
+const (
+	relievePerEpoch gslb.Share = 3000
+	returnPerEpoch  gslb.Share = 500
+)
+
+// guard goes from the published shares towards the target as far as it may. A class moves fast if a site that it is at needs
+// relief; and since what moves fast lands where something else was to make room slowly, the sites that it would fill over
+// their high mark need relief too, until none does.
+func (t *turn) guard(target [][]gslb.Share) {
+	needs := t.needRelief()
+	for range len(t.in.Sites) + 1 {
+		t.after = make([][]gslb.Share, len(target))
+		for class := range target {
+			t.after[class] = t.stepOf(class, target[class], needs)
+		}
+		if !t.addFlooded(needs) {
+			return
+		}
+	}
+}
+
+// needRelief are the sites that are over their high mark, by what they measure or by what their shares bring them.
+func (t *turn) needRelief() []bool {
+	needs, load := make([]bool, len(t.in.Sites)), t.load(t.before)
+	for i := range needs {
+		c := &t.capacity[i]
+		needs[i] = t.usable[i] && (load[i] > t.high(i) || c.known && c.level > t.policy.Marks.High)
+	}
+	return needs
+}
+
+// high is the load at a site's high mark.
+func (t *turn) high(site int) float64 {
+	return t.capacity[site].effective() * float64(t.policy.Marks.High) / 10_000
+}
+
+// addFlooded adds the sites that the shares so far would fill over their high mark, though they were not before. It says
+// whether there are any.
+func (t *turn) addFlooded(needs []bool) (any bool) {
+	load := t.load(t.after)
+	for i := range needs {
+		if t.usable[i] && !needs[i] && load[i] > t.high(i)*1.001 {
+			needs[i], any = true, true
+		}
+	}
+	return any
+}
+
+// stepOf is the shares of a class one Epoch nearer to their target.
+func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share {
+	before := t.before[class]
+	if target == nil || before == nil {
+		return target
+	}
+	limit, most := returnPerEpoch, gslb.Share(0)
+	for k, candidate := range t.in.Classes[class].Candidates {
+		change := target[k] - before[k]
+		most = max(most, change, -change)
+		if needs[candidate.Site] && change < 0 {
+			limit = relievePerEpoch
+		}
+	}
+	switch {
+	case most < leastShare:
+		return before // noise moves nobody
+	case most <= limit:
+		return target
+	}
+	return between(before, target, limit, most)
+}
+
+// between is the point at part/whole of the way; what rounding leaves goes to where most is to go.
+func between(before, target []gslb.Share, part, whole gslb.Share) []gslb.Share {
+	shares, rest, most := make([]gslb.Share, len(before)), gslb.WholeShare, 0
+	for k := range before {
+		shares[k] = before[k] + (target[k]-before[k])*part/whole
+		rest -= shares[k]
+		if target[k]-before[k] > target[most]-before[most] {
+			most = k
+		}
+	}
+	shares[most] += rest
+	return shares
+}
+
+// load is what shares bring to each site in the end.
+func (t *turn) load(shares [][]gslb.Share) []float64 {
+	load := make([]float64, len(t.in.Sites))
+	for class, list := range shares {
+		for k, share := range list {
+			load[t.in.Classes[class].Candidates[k].Site] += t.estimate.demand[class] * float64(share) / float64(gslb.WholeShare)
+		}
+	}
+	return load
+}

@@ -1,0 +1,154 @@
+package loop
+
+import (
+	"slices"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/load"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/solve"
+)
+
+// Epoch is how often a Step is due.
+const Epoch = 15 * time.Second
+
+// Delays of the signals' way that a policy does not choose.
+const (
+	reportDelay  = time.Second
+	publishDelay = 2 * time.Second
+)
+
+// Times after which a report is not believed any more.
+const (
+	// FrozenFor is how long a silent site counts as it was. After it, what it carried is what it can.
+	FrozenFor = 10 * time.Second
+)
+
+// Policy is what a service's owner chose.
+type Policy struct {
+	// Marks are the watermarks; zero is load.DefaultMarks.
+	Marks load.Marks
+	// TTL is the longest that resolvers keep an answer, ConnectionLife the mean life of a client's connection; zero is
+	// DefaultTTL and DefaultConnectionLife.
+	TTL, ConnectionLife time.Duration
+	// Gain is the part of the residual that an epoch corrects; zero is the most that cannot oscillate.
+	Gain float64
+	// MinSites is over how many sites every class is spread at least; zero is one.
+	MinSites int
+}
+
+// What a Policy that is silent means.
+const (
+	DefaultTTL            = 30 * time.Second
+	DefaultConnectionLife = 15 * time.Second
+)
+
+func (p Policy) withDefaults() Policy {
+	if p.Marks == (load.Marks{}) {
+		p.Marks = load.DefaultMarks
+	}
+	if p.TTL == 0 {
+		p.TTL = DefaultTTL
+	}
+	if p.ConnectionLife == 0 {
+		p.ConnectionLife = DefaultConnectionLife
+	}
+	if p.Gain == 0 {
+		p.Gain = p.Delays().MaxGain()
+	}
+	return p
+}
+
+// Delays are those of the loop that the policy makes.
+func (p Policy) Delays() load.Delays {
+	return load.Delays{Report: reportDelay, Epoch: Epoch, Publish: publishDelay, TTL: p.TTL, ConnectionLife: p.ConnectionLife}
+}
+
+// Check refuses a policy whose loop would oscillate.
+func (p Policy) Check() error {
+	p = p.withDefaults()
+	return p.Delays().Check(p.Gain)
+}
+
+// Input is what is known at one moment.
+type Input struct {
+	Now time.Time
+	// Sites are those of the service, by name.
+	Sites []Site
+	// Classes are those of plan.Demand, in its order.
+	Classes []Class
+	// Answers are those that all name servers gave since the last Step, in any order.
+	Answers []Answer
+	// Shifts are the operators' moves, as far as they have got.
+	Shifts []Shift
+}
+
+// Site is what is known of the service at one site.
+type Site struct {
+	ID gslb.SiteID
+	// Capacity is that of the ready replicas, as far as the site may claim it.
+	Capacity gslb.MilliRPS
+	// Up is the health verdict. Drained sites get nobody; Cordoned ones keep what they have and get nothing new.
+	Up, Drained, Cordoned bool
+	// Sample is the newest report; nil if there never was one.
+	Sample *load.Sample
+}
+
+// Class is a demand class.
+type Class struct {
+	Key        plan.ClassKey
+	Candidates []Candidate
+	// Weight is the part of the demand that the class is taken for while nothing is known of it.
+	Weight int64
+}
+
+// Candidate is a site that a class may get.
+type Candidate struct {
+	// Site is an index into Input.Sites.
+	Site int
+	Tier uint8
+	Cost solve.Cost
+}
+
+// Answer is how many answers named one site to one class.
+type Answer struct {
+	Class, Site int
+	// Seconds is the sum of their TTLs: an answer that lives short is asked for again sooner, and stands for no more clients.
+	Seconds float64
+}
+
+// Output is what name servers and people shall know.
+type Output struct {
+	// Splits are all that the map shall have for this service.
+	Splits []plan.Split
+	// Brief lists the sites, by name, whose answers are to live short: they are above their low mark, or draining.
+	Brief []gslb.SiteID
+	// Frozen says that more than half of the sites are silent, so that everything stays as it was.
+	Frozen bool
+	// Sites has the numbers that made the decision.
+	Sites []SiteFigures
+	// Demand is the estimate, by class, and Distance the mean cost of what was decided, per request.
+	Demand []gslb.MilliRPS
+	Notes  []string
+}
+
+// IsBrief says whether a site's answers are to live short.
+func (o *Output) IsBrief(site gslb.SiteID) bool { return slices.Contains(o.Brief, site) }
+
+// SiteFigures are the numbers of one site in one Step.
+type SiteFigures struct {
+	// Counted is the capacity that counted, after slow start, silence and correction.
+	Counted gslb.MilliRPS `json:"countedMilliRPS"`
+	// Correction is by what the capacity was multiplied, as it turned out.
+	Correction float64 `json:"correction"`
+	// Saturation is measured, if Known, and By what.
+	Saturation load.Level `json:"saturation"`
+	By         load.Cause `json:"by,omitempty"`
+	Known      bool       `json:"known"`
+	// Before and After are the load that the shares would bring in the end: those that were published and those that are.
+	Before gslb.MilliRPS `json:"beforeMilliRPS"`
+	After  gslb.MilliRPS `json:"afterMilliRPS"`
+	// Silent says that the last report is too old to be believed.
+	Silent bool `json:"silent,omitempty"`
+}

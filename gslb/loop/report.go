@@ -1,0 +1,65 @@
+package loop
+
+import (
+	"cmp"
+	"slices"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// report writes what was decided: the classes that name servers would not serve so by themselves, now and when all sites are
+// up, and the numbers.
+func (t *turn) report() {
+	offered := t.offered()
+	for i, c := range t.in.Classes {
+		if t.after[i] == nil {
+			continue
+		}
+		t.after[i] = tidy(t.after[i])
+		if !slices.Equal(t.after[i], t.ownRule(c, t.usable)) || !slices.Equal(t.after[i], t.ownRule(c, offered)) {
+			t.publish(c.Key, t.siteShares(c, t.after[i]))
+		}
+	}
+	slices.SortFunc(t.out.Splits, func(a, b plan.Split) int { return cmp.Compare(a.Class, b.Class) })
+	before, after := t.load(t.before), t.load(t.after)
+	for i := range t.in.Sites {
+		c := &t.capacity[i]
+		t.out.Sites = append(t.out.Sites, SiteFigures{
+			Counted: c.counted, Correction: c.correction, Saturation: c.level, By: c.by, Known: c.known, Silent: c.silent,
+			Before: gslb.MilliRPS(before[i]), After: gslb.MilliRPS(after[i]),
+		})
+	}
+	t.out.Demand = t.estimate.rates()
+}
+
+// next is what the next Step remembers.
+func (t *turn) next() State {
+	s := State{At: t.in.Now, Sites: map[gslb.SiteID]siteState{}, Classes: map[plan.ClassKey]classState{}}
+	dwell := 2 * t.policy.TTL
+	for i, site := range t.in.Sites {
+		c, tide := &t.capacity[i], t.was.Sites[site.ID].Tide
+		if c.known {
+			tide = tide.Observe(c.level, t.policy.Marks, dwell, t.in.Now)
+		}
+		t.brief(i, tide)
+		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Tide: tide}
+	}
+	published := map[plan.ClassKey][]plan.SiteShare{}
+	for _, split := range t.out.Splits {
+		published[split.Class] = split.Shares
+	}
+	for i, c := range t.in.Classes {
+		state := classState{PerAnswer: t.estimate.perAnswer[i], Shares: published[c.Key]}
+		for _, cell := range t.estimate.inEffect[i] {
+			if cell.answers > forgotten {
+				state.InEffect = append(state.InEffect, effect{t.in.Sites[cell.site].ID, cell.answers})
+			}
+		}
+		s.Classes[c.Key] = state
+	}
+	return s
+}
+
+// forgotten is how few answers in effect are none.
+const forgotten = 1e-6

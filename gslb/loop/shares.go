@@ -1,0 +1,119 @@
+package loop
+
+import (
+	"cmp"
+	"slices"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// recall finds the shares that were published, as name servers serve them now: those of sites that are gone went to the
+// other sites of the class in proportion; and a class without any is served by its first tier.
+func (t *turn) recall() {
+	t.before, t.split = make([][]gslb.Share, len(t.in.Classes)), make([]bool, len(t.in.Classes))
+	for i, c := range t.in.Classes {
+		published := t.was.Classes[c.Key].Shares
+		weights := make([]int64, len(c.Candidates))
+		for k, candidate := range c.Candidates {
+			if t.usable[candidate.Site] {
+				weights[k] = shareAt(published, t.in.Sites[candidate.Site].ID)
+			}
+		}
+		t.split[i] = published != nil
+		if t.before[i] = apportion(weights); t.before[i] == nil {
+			t.before[i] = t.ownRule(c, t.usable)
+		}
+	}
+}
+
+func shareAt(shares []plan.SiteShare, site gslb.SiteID) int64 {
+	for _, s := range shares {
+		if s.Site == site {
+			return int64(s.Share)
+		}
+	}
+	return 0
+}
+
+// ownRule is how name servers share a class out that has no split: by capacity among the first tier that has a usable site.
+func (t *turn) ownRule(c Class, usable []bool) []gslb.Share {
+	weights, tier := make([]int64, len(c.Candidates)), -1
+	for k, candidate := range c.Candidates {
+		if !usable[candidate.Site] || tier >= 0 && int(candidate.Tier) != tier {
+			continue
+		}
+		tier = int(candidate.Tier)
+		weights[k] = int64(max(t.in.Sites[candidate.Site].Capacity, 1))
+	}
+	return apportion(weights)
+}
+
+// offered are the sites that the map offers. One of them that is down may be up at any moment, and name servers do not wait
+// for the loop to use it.
+func (t *turn) offered() []bool {
+	offered := make([]bool, len(t.in.Sites))
+	for i, site := range t.in.Sites {
+		offered[i] = site.Capacity > 0 && !site.Drained
+	}
+	return offered
+}
+
+// apportion turns weights into shares by the largest remainder; nil if there is no weight.
+func apportion(weights []int64) []gslb.Share {
+	all := int64(0)
+	for _, w := range weights {
+		all += w
+	}
+	if all == 0 {
+		return nil
+	}
+	shares, rest := make([]gslb.Share, len(weights)), gslb.WholeShare
+	order := make([]int, len(weights))
+	for k, w := range weights {
+		shares[k] = gslb.Share(float64(w) / float64(all) * float64(gslb.WholeShare))
+		rest -= shares[k]
+		order[k] = k
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(weights[b], weights[a]) })
+	for i := 0; rest > 0; i++ {
+		shares[order[i%len(order)]]++
+		rest--
+	}
+	return shares
+}
+
+// leastShare is a share that is not worth cutting a class for.
+const leastShare gslb.Share = 100
+
+// tidy drops the shares that are too small, in favour of the largest.
+func tidy(shares []gslb.Share) []gslb.Share {
+	out, most := slices.Clone(shares), 0
+	for k := range out {
+		if out[k] > out[most] {
+			most = k
+		}
+	}
+	for k := range out {
+		if k != most && out[k] < leastShare {
+			out[most], out[k] = out[most]+out[k], 0
+		}
+	}
+	return out
+}
+
+// publish adds a split to what the map shall have.
+func (t *turn) publish(key plan.ClassKey, shares []plan.SiteShare) {
+	t.out.Splits = append(t.out.Splits, plan.Split{Class: key, Shares: shares})
+}
+
+// siteShares names the sites of a class' shares, in their order by name.
+func (t *turn) siteShares(c Class, shares []gslb.Share) (list []plan.SiteShare) {
+	for k, share := range shares {
+		if share > 0 {
+			list = append(list, plan.SiteShare{Site: t.in.Sites[c.Candidates[k].Site].ID, Share: share})
+		}
+	}
+	slices.SortFunc(list, func(a, b plan.SiteShare) int { return cmp.Compare(a.Site, b.Site) })
+	return list
+}

@@ -1,0 +1,71 @@
+package loop
+
+import (
+	"fmt"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+// Shift is an operator's move of a part of what a site gets to another site.
+type Shift struct {
+	// From and To are indices into Input.Sites.
+	From, To int
+	// Share is the part of each class' share at From that is to be at To.
+	Share gslb.Share
+}
+
+// shift carries the operator's moves out on a target, one after the other, each only as far as its destination has room below
+// its high mark.
+func (t *turn) shift(target [][]gslb.Share) {
+	for _, s := range t.in.Shifts {
+		if s.From == s.To || !t.usable[s.To] || s.Share <= 0 {
+			continue
+		}
+		moved, share := t.movable(target, s), s.Share
+		if moved == 0 {
+			continue
+		}
+		if room := max(t.high(s.To)-t.load(target)[s.To], 0); moved > room {
+			share = gslb.Share(float64(share) * room / moved)
+			t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d.%02d %% of %d.%02d %% go from %s to %s: there is no more room below the high mark",
+				share/100, share%100, s.Share/100, s.Share%100, t.in.Sites[s.From].ID, t.in.Sites[s.To].ID))
+		}
+		for class := range target {
+			t.move(class, target[class], s, share)
+		}
+	}
+}
+
+// movable is the load that a shift would move.
+func (t *turn) movable(target [][]gslb.Share, s Shift) (load float64) {
+	for class, shares := range target {
+		from, to := t.candidates(class, s)
+		if shares != nil && from >= 0 && to >= 0 {
+			load += t.estimate.demand[class] * float64(shares[from]) / float64(gslb.WholeShare) * float64(s.Share) / float64(gslb.WholeShare)
+		}
+	}
+	return load
+}
+
+func (t *turn) move(class int, shares []gslb.Share, s Shift, share gslb.Share) {
+	from, to := t.candidates(class, s)
+	if shares == nil || from < 0 || to < 0 {
+		return
+	}
+	part := shares[from] * share / gslb.WholeShare
+	shares[from], shares[to] = shares[from]-part, shares[to]+part
+}
+
+// candidates are the positions of a shift's sites among a class' candidates, -1 for none.
+func (t *turn) candidates(class int, s Shift) (from, to int) {
+	from, to = -1, -1
+	for k, candidate := range t.in.Classes[class].Candidates {
+		switch candidate.Site {
+		case s.From:
+			from = k
+		case s.To:
+			to = k
+		}
+	}
+	return from, to
+}

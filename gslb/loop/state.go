@@ -1,0 +1,48 @@
+package loop
+
+import (
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/load"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// State is what a Step remembers. The zero State starts from nothing.
+type State struct {
+	At      time.Time                    `json:"at,omitzero"`
+	Sites   map[gslb.SiteID]siteState    `json:"sites,omitempty"`
+	Classes map[plan.ClassKey]classState `json:"classes,omitempty"`
+}
+
+type siteState struct {
+	// Counted is the capacity that counted, before the correction.
+	Counted gslb.MilliRPS `json:"counted"`
+	// Correction is in (0, 1]; zero is not known yet.
+	Correction float64 `json:"correction,omitempty"`
+	// Carried is what the site carried when it was last heard.
+	Carried gslb.MilliRPS `json:"carried,omitempty"`
+	Tide    load.Tide     `json:"tide,omitzero"`
+}
+
+type classState struct {
+	// PerAnswer is how many requests a second, in thousandths, a cached answer stands for.
+	PerAnswer float64 `json:"perAnswer"`
+	// InEffect are the answers whose clients are at a site now.
+	InEffect []effect         `json:"inEffect,omitempty"`
+	Shares   []plan.SiteShare `json:"shares,omitempty"`
+}
+
+type effect struct {
+	Site    gslb.SiteID `json:"site"`
+	Answers float64     `json:"answers"`
+}
+
+// Remembered is the state of a loop that lost its own and finds the splits that name servers serve.
+func Remembered(splits []plan.Split) State {
+	s := State{Classes: map[plan.ClassKey]classState{}}
+	for _, split := range splits {
+		s.Classes[split.Class] = classState{Shares: split.Shares}
+	}
+	return s
+}

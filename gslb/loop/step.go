@@ -1,0 +1,186 @@
+package loop
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/load"
+	"tidegate.dev/tidegate/gslb/solve"
+)
+
+// turn is one Step under way.
+type turn struct {
+	policy   Policy
+	was      State
+	in       Input
+	elapsed  time.Duration
+	index    map[gslb.SiteID]int
+	estimate *estimate
+	capacity []capacity
+	usable   []bool // sites that may have shares
+	// before and after are the shares that were published and those to publish, by class, parallel to its candidates.
+	before, after [][]gslb.Share
+	split         []bool // by class: the map had a split of it
+	out           Output
+}
+
+// Step thinks once about one service.
+func Step(p Policy, was State, in Input) (State, Output) {
+	t := &turn{policy: p.withDefaults(), was: was, in: in, index: map[gslb.SiteID]int{}}
+	for i, site := range in.Sites {
+		t.index[site.ID] = i
+	}
+	if t.massSilence() {
+		return t.freeze()
+	}
+	t.elapsed = Epoch
+	if !was.At.IsZero() {
+		t.elapsed = in.Now.Sub(was.At)
+	}
+	t.estimate = newEstimate(t.policy, was, in, t.index)
+	t.measure()
+	t.recall()
+	target := t.solve()
+	t.shift(target)
+	t.guard(target)
+	t.report()
+	next := t.next()
+	return next, t.out
+}
+
+// massSilence says whether more than half of the sites are silent: then it is rather we who are deaf.
+func (t *turn) massSilence() bool {
+	silent := 0
+	for i := range t.in.Sites {
+		if t.in.Sites[i].silent(t.in.Now) {
+			silent++
+		}
+	}
+	return 2*silent > len(t.in.Sites)
+}
+
+// freeze leaves everything as it was.
+func (t *turn) freeze() (State, Output) {
+	t.out.Frozen = true
+	t.out.Notes = append(t.out.Notes, "more than half of the sites are silent: everything stays as it was")
+	for i, site := range t.in.Sites {
+		t.brief(i, t.was.Sites[site.ID].Tide)
+	}
+	for _, c := range t.in.Classes {
+		if shares := t.was.Classes[c.Key].Shares; shares != nil {
+			t.publish(c.Key, shares)
+		}
+	}
+	return t.was, t.out
+}
+
+func (t *turn) brief(site int, tide load.Tide) {
+	if s := &t.in.Sites[site]; tide.Shedding || s.Drained {
+		t.out.Brief = append(t.out.Brief, s.ID)
+	}
+}
+
+// measure finds what every site counts for.
+func (t *turn) measure() {
+	expected := t.estimate.load(len(t.in.Sites))
+	t.capacity, t.usable = make([]capacity, len(t.in.Sites)), make([]bool, len(t.in.Sites))
+	for i := range t.in.Sites {
+		site := &t.in.Sites[i]
+		was, known := t.was.Sites[site.ID]
+		first := t.was.At.IsZero() || !known && site.silent(t.in.Now)
+		t.capacity[i] = capacityOf(t.policy, site, was, first, t.elapsed, expected[i], t.in.Now)
+		t.usable[i] = site.Up && !site.Drained && t.capacity[i].counted > 0
+	}
+}
+
+// fillCost is what a request costs beyond its way at a site that is between its marks, rising to this at High: so much
+// farther may its clients go instead. Ten milliseconds are 500 km.
+const (
+	fillCost  solve.Cost = 10_000
+	fillSteps            = 4
+)
+
+// moveCost is how much better a site must be for a request to change over to it.
+const moveCost solve.Cost = 3_000
+
+// steps are what a site may carry: freely up to Low, at a rising cost up to High, and no more.
+func (t *turn) steps(site int) []solve.Step {
+	if !t.usable[site] {
+		return nil
+	}
+	capacity, marks := t.capacity[site].effective(), t.policy.Marks
+	limit := capacity
+	if t.in.Sites[site].Cordoned {
+		limit = t.load(t.before)[site] * float64(load.Full) / float64(marks.High)
+	}
+	at := func(level load.Level) gslb.MilliRPS {
+		return gslb.MilliRPS(min(capacity, limit) * float64(level) / float64(load.Full))
+	}
+	list := []solve.Step{{UpTo: at(marks.Low)}}
+	for i := load.Level(1); i <= fillSteps; i++ {
+		list = append(list, solve.Step{UpTo: at(marks.Low + (marks.High-marks.Low)*i/fillSteps), Cost: fillCost * solve.Cost(i) / fillSteps})
+	}
+	return list
+}
+
+// solve assigns the demand to the capacity, as if every change took effect at once.
+func (t *turn) solve() [][]gslb.Share {
+	problem := solve.Problem{MovePenalty: moveCost}
+	for i := range t.in.Sites {
+		problem.Sites = append(problem.Sites, solve.Site{Steps: t.steps(i)})
+	}
+	target := make([][]gslb.Share, len(t.in.Classes))
+	rates := t.estimate.rates()
+	var classes []int
+	for i, c := range t.in.Classes {
+		class := solve.Class{Demand: rates[i], MaxShare: t.maxShare()}
+		for k, candidate := range c.Candidates {
+			if t.usable[candidate.Site] {
+				class.Edges = append(class.Edges, solve.Edge{Site: candidate.Site, Cost: candidate.Cost, Previous: t.before[i][k]})
+			}
+		}
+		if len(class.Edges) > 0 {
+			problem.Classes, classes = append(problem.Classes, class), append(classes, i)
+		}
+	}
+	solution, err := new(solve.Solver).Solve(problem)
+	if err != nil {
+		t.out.Notes = append(t.out.Notes, fmt.Sprintf("no assignment: %v: the shares stay as they were", err))
+		return slices.Clone(t.before)
+	}
+	t.overloadNote(solution)
+	for at, i := range classes {
+		target[i] = t.spread(i, solution.Shares[at])
+	}
+	return target
+}
+
+func (t *turn) maxShare() gslb.Share {
+	if t.policy.MinSites <= 1 {
+		return 0
+	}
+	return gslb.WholeShare / gslb.Share(t.policy.MinSites)
+}
+
+// spread puts the shares of the usable candidates in the places of all.
+func (t *turn) spread(class int, shares []gslb.Share) []gslb.Share {
+	candidates := t.in.Classes[class].Candidates
+	full, at := make([]gslb.Share, len(candidates)), 0
+	for k, candidate := range candidates {
+		if t.usable[candidate.Site] {
+			full[k] = shares[at]
+			at++
+		}
+	}
+	return full
+}
+
+func (t *turn) overloadNote(solution *solve.Solution) {
+	for i, over := range solution.Overload {
+		if over > 0 {
+			t.out.Notes = append(t.out.Notes, fmt.Sprintf("%s must take %v requests/s more than its high mark allows: nobody near has room", t.in.Sites[i].ID, over))
+		}
+	}
+}

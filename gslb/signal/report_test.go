@@ -1,0 +1,63 @@
+package signal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"tidegate.dev/tidegate/gslb"
+)
+
+func TestDecodeNameServerRefuses(t *testing.T) {
+	classes := func(n int, seconds int64) []ServiceAnswers {
+		s := ServiceAnswers{Service: "chat.edge.example."}
+		for i := range n {
+			s.Classes = append(s.Classes, ClassAnswers{Class: fmt.Sprintf("%016x", i), Seconds: map[gslb.SiteID]int64{"fra": seconds}})
+		}
+		return []ServiceAnswers{s}
+	}
+	for want, r := range map[string]NameServerReport{
+		"":                             {Version: Version, Answers: classes(MaxAnswers, 30)},
+		"version 9, this build":        {Version: 9},
+		"to fra for -1 s":              {Version: Version, Answers: classes(1, -1)},
+		"to fra for 1099511627777 s":   {Version: Version, Answers: classes(1, MaxAnswerSeconds+1)},
+		"answers to 5001 classes, the": {Version: Version, Answers: classes(MaxAnswers+1, 30)},
+	} {
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = DecodeNameServer(data)
+		if want == "" && err != nil || want != "" && (!errors.Is(err, ErrReport) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+		if len(data) > MaxReportBytes && want == "" {
+			t.Errorf("a report with all the answers that it may have has %d bytes, the limit is %d", len(data), MaxReportBytes)
+		}
+	}
+	if _, err := DecodeNameServer([]byte("{")); !errors.Is(err, ErrReport) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Whatever comes in is read or refused, and what is read can be written.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"version":1,"name":"ns1","generation":7,"answers":[{"service":"a.","classes":[{"class":"x","seconds":{"fra":30}}]}]}`))
+	f.Add([]byte(`{"version":1,"site":"fra","services":[{"workload":"shop/Deployment/chat","readyReplicas":2,"addresses":["192.0.2.1"],"load":{"rateMilliRPS":5}}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, decode := range []func([]byte) (any, error){
+			func(data []byte) (any, error) { return DecodeSite(data) },
+			func(data []byte) (any, error) { return DecodeNameServer(data) },
+		} {
+			report, err := decode(data)
+			if err != nil {
+				continue
+			}
+			if _, err := json.Marshal(report); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
