@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"net/netip"
+	"time"
+
+	"tidegate.dev/tidegate/gslb/health"
+	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
+)
+
+// nameServer is one name server: what gslb/node does with the same packages, without sockets and disk. A map and the
+// verdicts of its probes survive its restart, as gslb/keep has them.
+type nameServer struct {
+	number   int
+	builder  *world.Builder
+	snapshot *world.Snapshot
+	served   *head
+	refused  error // why the newest map is not served; nil if it is
+	probes   []health.State
+	// answers has the seconds that the answers since the hub's last look live, by demand class and site; resolvers those
+	// to each resolver that sends no client subnet.
+	answers   []int64
+	resolvers map[resolverClass]int64
+}
+
+// resolverClass is a resolver and the demand class of its clients.
+type resolverClass struct {
+	addr  netip.Addr
+	class int32
+}
+
+func newNameServer(number, sites int) *nameServer {
+	return &nameServer{
+		number: number, builder: world.NewBuilder(), snapshot: &world.Snapshot{}, probes: make([]health.State, sites),
+		resolvers: map[resolverClass]int64{},
+	}
+}
+
+// step is one second of a name server.
+func (n *nameServer) step(p *Production) {
+	state := p.view.NameServers[n.number]
+	if state.Down {
+		return
+	}
+	changed := n.probe(p.view)
+	if n.reaches(p.view) {
+		changed = n.follow(p) || changed
+	} else if p.broken.lost != nil {
+		p.broken.lost(n)
+		changed = true
+	}
+	if changed {
+		n.snapshot = n.builder.Snapshot()
+	}
+}
+
+// reaches says whether the bus is there.
+func (n *nameServer) reaches(v *View) bool {
+	return !v.BusDown && !v.NameServers[n.number].CutOff && !v.NameServers[n.number].Down
+}
+
+// probe checks every site, and says whether a verdict changed.
+func (n *nameServer) probe(v *View) (changed bool) {
+	for i := range n.probes {
+		n.probes[i] = n.probes[i].Observe(v.Probe(n.number, i), v.Time, health.Default())
+		if n.builder.SetDown(target(i), n.probes[i].Down) {
+			changed = true
+		}
+	}
+	return changed
+}
+
+// follow swaps to the map that the bus has, if it is newer and passes the guards.
+func (n *nameServer) follow(p *Production) (swapped bool) {
+	next := p.head
+	if next == nil || next.published >= p.view.Now && n.served != nil || n.served != nil && next.generation <= n.served.generation {
+		return false
+	}
+	var current *plan.Map
+	if n.served != nil {
+		current = n.served.compiled.Map
+	}
+	if n.refused = plan.Accept(current, next.compiled.Map, next.reasons); n.refused != nil {
+		return false
+	}
+	n.served = next
+	n.builder.SetPlan(next.generation, next.compiled)
+	return true
+}
+
+// count counts an answer.
+func (n *nameServer) count(to *askerInfo, answer Answer) {
+	if to.class == noClass {
+		return
+	}
+	sites := len(n.probes)
+	for need := (int(to.class) + 1) * sites; len(n.answers) < need; {
+		n.answers = append(n.answers, make([]int64, need-len(n.answers))...)
+	}
+	seconds := int64(answer.TTL / time.Second)
+	n.answers[int(to.class)*sites+answer.Site] += seconds
+	if to.resolver.IsValid() {
+		n.resolvers[resolverClass{to.resolver, to.class}] += seconds
+	}
+}

@@ -1,0 +1,237 @@
+package sim
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/loop"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// spy is production with a look at it at the end of every second.
+type spy struct {
+	*Production
+	look func(p *Production, v *View)
+}
+
+func (s *spy) Step(v *View) {
+	s.Production.Step(v)
+	if s.look != nil {
+		s.look(s.Production, v)
+	}
+}
+
+// generations runs production and notes which map each name server serves after some seconds.
+func generations(t *testing.T, at []int64, events ...Event) map[int64][]uint64 {
+	t.Helper()
+	got := map[int64][]uint64{}
+	run(t, nineSites(70, events...), &spy{production(nil), func(p *Production, v *View) {
+		if slices.Contains(at, v.Now) {
+			for _, n := range p.servers {
+				got[v.Now] = append(got[v.Now], n.snapshot.Generation)
+			}
+		}
+	}})
+	return got
+}
+
+// The hub thinks every 15 s, from 0 on, and a map arrives a second later: where the bus reaches, and where nothing is
+// down. Who comes back takes the newest. A hub that comes back goes on counting.
+func TestMapsArrive(t *testing.T) {
+	events := []Event{
+		{20, NameServer{1, NameServerView{CutOff: true}}}, {40, NameServer{2, NameServerView{Down: true}}},
+		{62, NameServer{1, NameServerView{}}}, {62, NameServer{2, NameServerView{}}},
+		{100, HubDown(true)}, {130, HubDown(false)}, {160, BusDown(true)}, {190, BusDown(false)},
+	}
+	want := map[int64][]uint64{
+		0: {1, 1, 1}, 15: {1, 1, 1}, 16: {2, 2, 2}, 31: {3, 2, 3}, 46: {4, 2, 3}, 61: {5, 2, 3}, 62: {5, 5, 5},
+		129: {7, 7, 7}, 136: {8, 8, 8}, 189: {9, 9, 9}, 196: {10, 10, 10},
+	}
+	var at []int64
+	for second := range want {
+		at = append(at, second)
+	}
+	got := generations(t, at, events...)
+	for second, w := range want {
+		if !slices.Equal(got[second], w) {
+			t.Errorf("second %d: name servers serve %v, want %v", second, got[second], w)
+		}
+	}
+}
+
+// A new leader goes on from the state that the last one left: what it publishes first is what was published.
+func TestHubGoesOn(t *testing.T) {
+	var splits []map[plan.ClassKey][]plan.SiteShare
+	c := nineSites(100, Event{100, HubDown(true)}, Event{140, HubDown(false)})
+	c.Events = append(c.Events, crowd(c)...)
+	run(t, c, &spy{production(nil), func(p *Production, v *View) {
+		if v.Now == 99 || v.Now == 150 {
+			splits = append(splits, splitsOf(p.head))
+		}
+	}})
+	before, after := splits[0], splits[1]
+	for key, shares := range before {
+		for _, s := range shares {
+			if d := s.Share - shareOf(after[key], s.Site); after[key] != nil && (d > mostPerEpoch || d < -mostPerEpoch) {
+				t.Errorf("class %s: %v, by the new leader %v", key, shares, after[key])
+			}
+		}
+	}
+	if len(before) == 0 || len(after)*2 < len(before) {
+		t.Errorf("%d splits, by the new leader %d", len(before), len(after))
+	}
+}
+
+// Every name server takes a dead site out by itself, two probes later, hub or no hub.
+func TestDeathNeedsNoHub(t *testing.T) {
+	c := nineSites(100)
+	x := c.Sites[0].ID
+	c.Events = []Event{{95, HubDown(true)}, {100, SiteDown{x, true}}}
+	named := map[int64]int{}
+	p := &spy{Production: production(nil)}
+	run(t, c, &asking{p, func(q Question, a Answer) {
+		if a.Site == 0 {
+			named[q.Now]++
+		}
+	}})
+	for second := int64(90); second < 200; second++ {
+		if (named[second] > 0) != (second <= 100) {
+			t.Errorf("second %d: %d answers name a site that died at 100", second, named[second])
+		}
+	}
+}
+
+// asking is a steerer with a look at every answer.
+type asking struct {
+	Steerer
+	look func(Question, Answer)
+}
+
+func (s *asking) Ask(q Question) Answer {
+	a := s.Steerer.Ask(q)
+	s.look(q, a)
+	return a
+}
+
+// The hub hears of every answer once, with the seconds that it lives.
+func TestAnswersAreCounted(t *testing.T) {
+	c := nineSites(70)
+	var asked, counted, last float64
+	p := production(nil)
+	p.config.Trace = func(in loop.Input, _ loop.Output) {
+		for _, a := range in.Answers {
+			counted += a.Seconds
+		}
+		last = asked
+	}
+	run(t, c, &asking{p, func(_ Question, a Answer) { asked += a.TTL.Seconds() }})
+	// A step hears of what was answered before its second.
+	if counted != last || last == 0 {
+		t.Errorf("%v seconds were answered, the hub heard of %v", last, counted)
+	}
+}
+
+// Sites have names, and the hub takes them by name: in which order they are built changes nothing.
+func TestSitesByName(t *testing.T) {
+	loads := func(reverse bool) map[gslb.SiteID]float64 {
+		c, got := nineSites(70, Event{60, Demand{Factor: 1.3}}), map[gslb.SiteID]float64{}
+		if reverse {
+			slices.Reverse(c.Sites)
+		}
+		c.Observe = func(s Second) {
+			for i, site := range s.Sites {
+				got[c.Sites[i].ID] = site.Arrivals
+			}
+		}
+		run(t, c, production(nil))
+		return got
+	}
+	a, b := loads(false), loads(true)
+	for id := range a {
+		if !near(a[id], b[id], 1e-9) {
+			t.Errorf("%s carries %v, and %v where sites are built the other way round", id, a[id], b[id])
+		}
+	}
+}
+
+func TestProductionIsDeterministic(t *testing.T) {
+	do := func() (Result, []plan.Split) {
+		c := nineSites(50)
+		c.Events = trouble(c)
+		p := production(nil)
+		return run(t, c, p), p.Splits()
+	}
+	a, splitsA := do()
+	b, splitsB := do()
+	if a != b || len(splitsA) == 0 || !slices.EqualFunc(splitsA, splitsB, func(x, y plan.Split) bool {
+		return x.Class == y.Class && slices.Equal(x.Shares, y.Shares)
+	}) {
+		t.Errorf("%+v, then %+v", a, b)
+	}
+}
+
+// A resolver that has more than 1/32 of the answers to a class is in the map five minutes later.
+func TestHeavyResolversAreFound(t *testing.T) {
+	c := nineSites(70)
+	c.Length = 6 * time.Minute
+	p := production(nil)
+	run(t, c, p)
+	caches, classes := map[resolverClass]int{}, p.head.compiled.Services[0].All.Classes
+	sum := map[int32]int{}
+	for _, a := range c.Population.Askers {
+		class := classOf(classes, a.Client)
+		sum[class]++
+		if a.Resolver > 0 {
+			caches[resolverClass{a.Client.Prefix.Addr(), class}]++
+		}
+	}
+	found := 0
+	for key, n := range caches {
+		// Everybody asks as often as anybody else, up to one question.
+		part := float64(n) / float64(sum[key.class])
+		if listed := slices.Contains(p.head.compiled.Map.HeavyResolvers, key.addr); listed != (part > 1.0/32) && !near(part, 1.0/32, 0.15) {
+			t.Errorf("%v has %.3f of its class, listed %v", key.addr, part, listed)
+		} else if listed {
+			found++
+		}
+	}
+	if found == 0 {
+		t.Error("nobody is heavy")
+	}
+}
+
+// A drain is explained, so that the guards of the name servers let it through, and it empties the site.
+func TestDrain(t *testing.T) {
+	c := nineSites(100)
+	for _, s := range c.Sites[:5] {
+		c.Events = append(c.Events, Event{100, Drain{s.ID, true}})
+	}
+	p := production(nil)
+	left := 0.0
+	c.Observe = func(s Second) { left = s.Sites[0].Arrivals + s.Sites[4].Arrivals }
+	run(t, c, p)
+	if left > 1 || p.servers[0].refused != nil {
+		t.Errorf("drained sites carry %v requests/s; the map was refused: %v", left, p.servers[0].refused)
+	}
+}
+
+// Relief is what it is all for: the demand around a site grows to three times, and a dead time and some epochs later no site is full.
+func TestRelief(t *testing.T) {
+	c := nineSites(100, Event{0, Demand{Factor: 0.75}}, Event{60, Demand{Of: Clients{Nearest: "site-000"}, Factor: 3}})
+	before, after := 0, 0
+	c.Observe = func(s Second) {
+		for _, site := range s.Sites {
+			switch over := site.Arrivals > site.Capacity; {
+			case over && s.Now > 60 && s.Now < 120:
+				before++
+			case over && s.Now >= 200:
+				after++
+			}
+		}
+	}
+	if run(t, c, production(nil)); before == 0 || after > 0 {
+		t.Errorf("%d site-seconds above capacity in the first minute, %d after it was to be over", before, after)
+	}
+}
