@@ -188,7 +188,7 @@ func (l *Loop) pass(ctx context.Context) {
 	if !l.ok("observe", err) {
 		return
 	}
-	if l.steer.due(in.Now) {
+	if l.steer.due(in.Now) && in.warmingUp() == "" {
 		l.steer.turn(in, l.heard.takeAnswers())
 	}
 	in.Steered = l.steer.outputs

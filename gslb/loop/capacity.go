@@ -30,6 +30,7 @@ type capacity struct {
 	by         load.Cause
 	known      bool
 	silent     bool
+	unheard    bool // silent, and nothing is known of what it carried
 }
 
 // effective is what the solver may use.
@@ -45,7 +46,7 @@ func capacityOf(p Policy, site *Site, was siteState, first bool, elapsed time.Du
 		return c // and when it is up again, it begins with nothing
 	}
 	if c.silent {
-		c.counted = unheard(p, site, was, first)
+		c.counted, c.unheard = unheard(p, site, was, first)
 		return c
 	}
 	c.counted = site.Capacity
@@ -61,13 +62,14 @@ func capacityOf(p Policy, site *Site, was siteState, first bool, elapsed time.Du
 	return c
 }
 
-// unheard is the capacity of a silent site: its replicas', but never more than lets it keep what it carried.
-func unheard(p Policy, site *Site, was siteState, first bool) gslb.MilliRPS {
+// unheard is the capacity of a silent site: its replicas', but never more than lets it keep what it carried. Where nobody
+// knows what that was, it keeps what it has and gets nothing new.
+func unheard(p Policy, site *Site, was siteState, first bool) (counted gslb.MilliRPS, unknown bool) {
 	if first {
-		return 0 // it was never heard: the map's own rule serves its clients
+		return site.Capacity, true
 	}
 	keeps := gslb.MilliRPS(float64(was.Carried) * float64(load.Full) / float64(p.Marks.High))
-	return min(site.Capacity, was.Counted, keeps)
+	return min(site.Capacity, was.Counted, keeps), false
 }
 
 // correct is the feedback: what the site measures against what its load should make it measure.

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"tidegate.dev/tidegate/gslb"
@@ -9,9 +10,12 @@ import (
 
 // estimate is the demand of every class, and how it is spread over the sites now.
 type estimate struct {
-	perAnswer []float64 // requests a second, in thousandths, that a cached answer stands for, by class
-	inEffect  [][]cell  // by class
-	demand    []float64 // requests a second in thousandths, by class
+	// perAnswer is how many requests a second, in thousandths, a cached answer stands for, by class: as it explains the
+	// rates of this moment best. learnt is what of it the next Step begins with.
+	perAnswer, learnt []float64
+	steps             []int     // in how many Steps, by class
+	inEffect          [][]cell  // by class
+	demand            []float64 // requests a second in thousandths, by class
 }
 
 // cell is how many cached answers send a class to a site.
@@ -20,15 +24,20 @@ type cell struct {
 	answers float64
 }
 
-// rounds of estimate.fit in one Step. A class that is all at one site fits after the first; they go on with the next Step.
+// rounds of estimate.fit in one Step. A class that is all at one site fits after the first.
 const rounds = 8
+
+// leastLearning is how much of what a Step found is remembered at least, as a part of the logarithm; of the first Step all
+// is, of the second half, and so on. One moment's answers are a poor sample: which sites the few large resolvers of a class
+// hold is chance.
+const leastLearning = 0.1
 
 // newEstimate takes the answers of the last Step into what was known before.
 func newEstimate(p Policy, s State, in Input, sites map[gslb.SiteID]int) *estimate {
-	e := &estimate{perAnswer: make([]float64, len(in.Classes)), inEffect: make([][]cell, len(in.Classes))}
+	e := &estimate{perAnswer: make([]float64, len(in.Classes)), steps: make([]int, len(in.Classes)), inEffect: make([][]cell, len(in.Classes))}
 	for i, c := range in.Classes {
 		known := s.Classes[c.Key]
-		e.perAnswer[i] = known.PerAnswer
+		e.perAnswer[i], e.steps[i] = known.PerAnswer, known.Steps
 		for _, effect := range known.InEffect {
 			if site, ok := sites[effect.Site]; ok {
 				e.inEffect[i] = append(e.inEffect[i], cell{site, effect.Answers})
@@ -37,14 +46,26 @@ func newEstimate(p Policy, s State, in Input, sites map[gslb.SiteID]int) *estima
 	}
 	e.count(p, s, in)
 	e.begin(in)
+	e.learnt = slices.Clone(e.perAnswer)
 	for range rounds {
 		e.fit(in)
 	}
+	e.learn()
 	e.demand = make([]float64, len(e.perAnswer))
 	for class, row := range e.inEffect {
 		e.demand[class] = e.perAnswer[class] * total(row)
 	}
 	return e
+}
+
+// learn takes a part of what was found into what is remembered.
+func (e *estimate) learn() {
+	for class, found := range e.perAnswer {
+		if found > 0 {
+			e.steps[class]++
+			e.learnt[class] *= math.Pow(found/e.learnt[class], max(leastLearning, 1/float64(e.steps[class])))
+		}
+	}
 }
 
 // count lets the answers take effect as clients follow them: half a TTL later in the mean, and as connections end. The

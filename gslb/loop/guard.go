@@ -1,6 +1,10 @@
 package loop
 
-import "tidegate.dev/tidegate/gslb"
+import (
+	"slices"
+
+	"tidegate.dev/tidegate/gslb"
+)
 
 // The ramp guard: how much of a class may change over in one Epoch, of healthy sites: 20 points in 10 s where a site needs
 // relief, and a sixth of it where clients only return to where they would rather be.
@@ -55,24 +59,35 @@ func (t *turn) addFlooded(needs []bool) (any bool) {
 // stepOf is the shares of a class one Epoch nearer to their target.
 func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share {
 	before := t.before[class]
-	if target == nil || before == nil {
+	if target == nil || before == nil || t.estimate.demand[class] == 0 {
 		return target
 	}
-	limit, most := returnPerEpoch, gslb.Share(0)
+	limit, most := max(returnPerEpoch, t.displaced(class)), gslb.Share(0)
 	for k, candidate := range t.in.Classes[class].Candidates {
 		change := target[k] - before[k]
 		most = max(most, change, -change)
 		if needs[candidate.Site] && change < 0 {
-			limit = relievePerEpoch
+			limit = max(limit, relievePerEpoch)
 		}
 	}
 	switch {
-	case most < leastShare:
+	case most < leastShare && !slices.Equal(target, t.ownRule(t.in.Classes[class], t.usable)):
 		return before // noise moves nobody
 	case most <= limit:
 		return target
 	}
 	return between(before, target, limit, most)
+}
+
+// displaced is what of a class was served by sites that take nobody any more. Name servers have sent it elsewhere already,
+// without asking where there is room, so that it may go straight to where it should be.
+func (t *turn) displaced(class int) (part gslb.Share) {
+	for _, s := range t.was.Classes[t.in.Classes[class].Key].Served {
+		if site, known := t.index[s.Site]; !known || !t.usable[site] {
+			part += s.Share
+		}
+	}
+	return part
 }
 
 // between is the point at part/whole of the way; what rounding leaves goes to where most is to go.

@@ -16,7 +16,6 @@ func (t *turn) report() {
 		if t.after[i] == nil {
 			continue
 		}
-		t.after[i] = tidy(t.after[i])
 		if !slices.Equal(t.after[i], t.ownRule(c, t.usable)) || !slices.Equal(t.after[i], t.ownRule(c, offered)) {
 			t.publish(c.Key, t.siteShares(c, t.after[i]))
 		}
@@ -50,7 +49,7 @@ func (t *turn) next() State {
 		published[split.Class] = split.Shares
 	}
 	for i, c := range t.in.Classes {
-		state := classState{PerAnswer: t.estimate.perAnswer[i], Shares: published[c.Key]}
+		state := classState{PerAnswer: t.estimate.learnt[i], Steps: t.estimate.steps[i], Shares: published[c.Key], Served: t.siteShares(c, t.after[i])}
 		for _, cell := range t.estimate.inEffect[i] {
 			if cell.answers > forgotten {
 				state.InEffect = append(state.InEffect, effect{t.in.Sites[cell.site].ID, cell.answers})

@@ -83,8 +83,8 @@ func apportion(weights []int64) []gslb.Share {
 	return shares
 }
 
-// leastShare is a share that is not worth cutting a class for.
-const leastShare gslb.Share = 100
+// leastShare is a share that is not worth cutting a class for: less than one of the units that it is cut into.
+const leastShare = gslb.WholeShare / 32
 
 // tidy drops the shares that are too small, in favour of the largest.
 func tidy(shares []gslb.Share) []gslb.Share {

@@ -15,6 +15,9 @@ type State struct {
 	Classes map[plan.ClassKey]classState `json:"classes,omitempty"`
 }
 
+// fresh says that nothing was measured yet.
+func (s *State) fresh() bool { return len(s.Sites) == 0 }
+
 type siteState struct {
 	// Counted is the capacity that counted, before the correction.
 	Counted gslb.MilliRPS `json:"counted"`
@@ -28,9 +31,13 @@ type siteState struct {
 type classState struct {
 	// PerAnswer is how many requests a second, in thousandths, a cached answer stands for.
 	PerAnswer float64 `json:"perAnswer"`
+	// Steps is in how many Steps that was learnt.
+	Steps int `json:"steps,omitempty"`
 	// InEffect are the answers whose clients are at a site now.
 	InEffect []effect         `json:"inEffect,omitempty"`
 	Shares   []plan.SiteShare `json:"shares,omitempty"`
+	// Served are the shares as name servers served them, whether they were published or by their own rule.
+	Served []plan.SiteShare `json:"served,omitempty"`
 }
 
 type effect struct {

@@ -73,7 +73,9 @@ func (t *turn) freeze() (State, Output) {
 			t.publish(c.Key, shares)
 		}
 	}
-	return t.was, t.out
+	was := t.was
+	was.At = t.in.Now // the answers until now are lost
+	return was, t.out
 }
 
 func (t *turn) brief(site int, tide load.Tide) {
@@ -89,11 +91,15 @@ func (t *turn) measure() {
 	for i := range t.in.Sites {
 		site := &t.in.Sites[i]
 		was, known := t.was.Sites[site.ID]
-		first := t.was.At.IsZero() || !known && site.silent(t.in.Now)
+		first := t.was.fresh() || !known && site.silent(t.in.Now)
 		t.capacity[i] = capacityOf(t.policy, site, was, first, t.elapsed, expected[i], t.in.Now)
 		t.usable[i] = site.Up && !site.Drained && t.capacity[i].counted > 0
 	}
 }
+
+// reserve is the part of the way from Low to High that is not planned with: what is planned exactly to the brim is over it
+// half of the time.
+const reserve = 10
 
 // fillCost is what a request costs beyond its way at a site that is between its marks, rising to this at High: so much
 // farther may its clients go instead. Ten milliseconds are 500 km.
@@ -112,15 +118,16 @@ func (t *turn) steps(site int) []solve.Step {
 	}
 	capacity, marks := t.capacity[site].effective(), t.policy.Marks
 	limit := capacity
-	if t.in.Sites[site].Cordoned {
+	if t.in.Sites[site].Cordoned || t.capacity[site].unheard {
 		limit = t.load(t.before)[site] * float64(load.Full) / float64(marks.High)
 	}
 	at := func(level load.Level) gslb.MilliRPS {
 		return gslb.MilliRPS(min(capacity, limit) * float64(level) / float64(load.Full))
 	}
 	list := []solve.Step{{UpTo: at(marks.Low)}}
+	brim := marks.High - (marks.High-marks.Low)/reserve
 	for i := load.Level(1); i <= fillSteps; i++ {
-		list = append(list, solve.Step{UpTo: at(marks.Low + (marks.High-marks.Low)*i/fillSteps), Cost: fillCost * solve.Cost(i) / fillSteps})
+		list = append(list, solve.Step{UpTo: at(marks.Low + (brim-marks.Low)*i/fillSteps), Cost: fillCost * solve.Cost(i) / fillSteps})
 	}
 	return list
 }
@@ -135,6 +142,10 @@ func (t *turn) solve() [][]gslb.Share {
 	rates := t.estimate.rates()
 	var classes []int
 	for i, c := range t.in.Classes {
+		if rates[i] == 0 && t.policy.MinSites <= 1 {
+			target[i] = t.idle(i)
+			continue
+		}
 		class := solve.Class{Demand: rates[i], MaxShare: t.maxShare()}
 		for k, candidate := range c.Candidates {
 			if t.usable[candidate.Site] {
@@ -152,9 +163,24 @@ func (t *turn) solve() [][]gslb.Share {
 	}
 	t.overloadNote(solution)
 	for at, i := range classes {
-		target[i] = t.spread(i, solution.Shares[at])
+		target[i] = tidy(t.spread(i, solution.Shares[at]))
 	}
 	return target
+}
+
+// idle is the target of a class without demand: what name servers do by themselves, once it is known that there is none and
+// that all are heard where it would go.
+func (t *turn) idle(class int) []gslb.Share {
+	own := t.ownRule(t.in.Classes[class], t.usable)
+	for k, share := range own {
+		if share > t.before[class][k] && t.capacity[t.in.Classes[class].Candidates[k].Site].silent {
+			return slices.Clone(t.before[class])
+		}
+	}
+	if t.was.fresh() {
+		return slices.Clone(t.before[class])
+	}
+	return own
 }
 
 func (t *turn) maxShare() gslb.Share {
