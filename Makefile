@@ -7,7 +7,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS += -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main fuzz-geo
+.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main bench-solve fuzz-geo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench-geo: deps ## the geo data's figures, beside gdnsd
 
 fuzz-geo: ## fuzz the readers of geo data for RUNS inputs each, and add to the tally
 	geodata/bench/fuzz.sh
+
+bench-solve: ## the solver's figures, beside clp
+	$(GO) run ./gslb/solve/bench
 
 bench-main: ## the main job's figures
 	cd deploy && $(GO) run ./bench/main
