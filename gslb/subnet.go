@@ -24,16 +24,19 @@ type ClientSubnet struct {
 // section 2.5.5.2, and the well-known NAT64 prefix of RFC 6052 section 2.1.
 var carriers = [...]netip.Prefix{netip.MustParsePrefix("::ffff:0:0/96"), netip.MustParsePrefix("64:ff9b::/96")}
 
-// Client is the client with a prefix; an IPv4 network is taken out of the IPv6 form that carries it.
+// Client is the client with a prefix; an IPv4 network is taken out of the IPv6 form that carries it. A network that begins
+// with a carrier and is wider counts as all of IPv4: answers are for the first address of a network, and that one is
+// carried. The scope is then longer than what the resolver sent, which RFC 7871 section 7.2.1 provides for.
 func Client(prefix netip.Prefix, fromECS bool) ClientSubnet {
+	prefix = prefix.Masked()
 	for _, carrier := range carriers {
-		if prefix.Bits() >= carrier.Bits() && prefix.Addr().Is6() && carrier.Masked().Contains(prefix.Addr().WithZone("")) {
+		if prefix.Addr().Is6() && carrier.Contains(prefix.Addr()) {
 			octets := prefix.Addr().As16()
-			carried := netip.PrefixFrom(netip.AddrFrom4([4]byte(octets[12:])), prefix.Bits()-carrier.Bits())
-			return ClientSubnet{Prefix: carried.Masked(), FromECS: fromECS, CarrierBits: carrier.Bits()}
+			carried := netip.PrefixFrom(netip.AddrFrom4([4]byte(octets[12:])), max(0, prefix.Bits()-carrier.Bits()))
+			return ClientSubnet{Prefix: carried, FromECS: fromECS, CarrierBits: carrier.Bits()}
 		}
 	}
-	return ClientSubnet{Prefix: prefix.Masked(), FromECS: fromECS}
+	return ClientSubnet{Prefix: prefix, FromECS: fromECS}
 }
 
 // Resolver is the client of a query that names none: the address it came from, whole, since known resolvers are told apart
@@ -45,7 +48,39 @@ func Resolver(addr netip.Addr) ClientSubnet {
 
 // Unit is the network that the decision is made for: the client's, cut to /24 or /56.
 func (c ClientSubnet) Unit() netip.Prefix {
-	return Unit(c.Prefix.Addr())
+	unit := Unit(c.Prefix.Addr())
+	if mayCarry(unit.Addr()) {
+		return c.Around(unit.Bits())
+	}
+	return unit
+}
+
+// Around is the network of a length around the client's first address. Where that would hold a carrier it is the widest that
+// holds none: the clients in a carrier are decided for by the IPv4 addresses in theirs.
+func (c ClientSubnet) Around(bits int) netip.Prefix {
+	addr := c.Prefix.Addr()
+	around, _ := addr.Prefix(bits) // of a client without an address there is none
+	if !mayCarry(addr) {
+		return around
+	}
+	for _, carrier := range carriers {
+		if around.Contains(carrier.Addr()) {
+			around, _ = addr.Prefix(commonBits(addr, carrier.Addr()) + 1)
+		}
+	}
+	return around
+}
+
+// mayCarry says whether an address is one of ::/3, where both carriers are.
+func mayCarry(addr netip.Addr) bool { return addr.Is6() && addr.As16()[0]>>5 == 0 }
+
+// commonBits is the length of the longest prefix that holds both, which are not in one carrier.
+func commonBits(a, b netip.Addr) (n int) {
+	x, y := a.As16(), b.As16()
+	for n < 127 && (x[n/8]^y[n/8])>>(7-n%8)&1 == 0 {
+		n++
+	}
+	return n
 }
 
 // Unit is the /24 or /56 that holds addr.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/steer"
@@ -31,6 +32,7 @@ func explainCommand(o *options) *cobra.Command {
 			if err := admin.Get(c.Context(), o.socket, "/v1/explain", query, &trace); err != nil {
 				return err
 			}
+			defer creditSource(c.ErrOrStderr(), trace.GeoSource)
 			if o.output == "json" {
 				return printJSON(c.OutOrStdout(), trace)
 			}
@@ -41,6 +43,14 @@ func explainCommand(o *options) *cobra.Command {
 	command.Flags().StringVar(&qtype, "type", "A", "A or AAAA")
 	_ = command.MarkFlagRequired("client") // the flag exists
 	return command
+}
+
+// creditSource is credit for a table that a daemon has: by what it was made of.
+func creditSource(w io.Writer, source string) {
+	var none geodata.Builder
+	if table, err := none.Build(geodata.Origin{Source: source}); err == nil {
+		credit(w, table)
+	}
 }
 
 func printJSON(w io.Writer, value any) error {
@@ -77,12 +87,24 @@ func printTrace(w io.Writer, t steer.Trace) error {
 	if t.Match != nil {
 		fmt.Fprintf(w, "level     %s\n", t.Match)
 	}
-	_, err := fmt.Fprintf(w, "answer    %v, TTL %ds, the same for all of %s\n", t.Addresses, t.TTLSeconds, t.Scope)
+	_, err := fmt.Fprintf(w, "answer    %v, TTL %ds, %s\n", t.Addresses, t.TTLSeconds, scopeText(t))
 	return err
+}
+
+// scopeText says who else gets the answer. Known resolvers are told apart by address, and nobody else speaks for them.
+func scopeText(t steer.Trace) string {
+	switch {
+	case t.FromECS:
+		return "the same for all of " + t.Scope.String()
+	case t.Place.KnownResolver:
+		return "for this resolver alone, since it is a known one"
+	}
+	return "the same for all of " + t.Scope.String() + " but known resolvers"
 }
 
 // reasonTexts say what the reasons of steer mean.
 var reasonTexts = map[string]string{
+	"fastest":       "it is fastest by measurement",
 	"split":         "it is this client's share of what its class' load is split into",
 	"shared":        "it is this client's share, by capacity, of those that are eligible",
 	"overflow":      "none of the first tier is eligible",
@@ -117,10 +139,17 @@ func placeText(p steer.TracePlace) string {
 	if p.Line != gslb.NoLine {
 		facts.add("line "+string(p.Line), p.From.Line)
 	}
-	if facts.text == "" {
-		return "unknown; the same for " + p.Prefix.String()
+	if p.From.RTT != "" {
+		facts.add("measured times", p.From.RTT)
 	}
-	return facts.end() + "; the same for " + p.Prefix.String()
+	same := "; the same for " + p.Prefix.String()
+	if p.KnownResolver {
+		same = "; that of the clients of " + p.Prefix.Addr().String() + ", a known resolver"
+	}
+	if facts.text == "" {
+		return "unknown" + same
+	}
+	return facts.end() + same
 }
 
 // facts is a list in which neighbours of one source name it once.
@@ -147,13 +176,14 @@ func (f *facts) end() string {
 
 // kmText is the distance, and the time where one was measured: it counts instead.
 func kmText(row steer.TraceRow) string {
-	switch {
-	case row.RTTMilliseconds > 0:
-		return fmt.Sprintf("%d (%d ms)", max(row.Km, 0), row.RTTMilliseconds)
-	case row.Km < 0:
-		return "-"
+	km := "-"
+	if row.Km >= 0 {
+		km = fmt.Sprint(row.Km)
 	}
-	return fmt.Sprint(row.Km)
+	if row.RTTMilliseconds == nil {
+		return km
+	}
+	return fmt.Sprintf("%s (%d ms)", km, *row.RTTMilliseconds)
 }
 
 func yes(b bool) string {

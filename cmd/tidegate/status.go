@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -74,7 +75,7 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 	}
 	printGeo(w, s.GeoStatus, now)
 	if s.BusTrouble != "" {
-		fmt.Fprintf(w, "bus         not followed: %s\n", s.BusTrouble)
+		fmt.Fprintf(w, "bus         not followed: %s\n", hanging(s.BusTrouble, 12))
 	}
 	for _, name := range s.Names {
 		fmt.Fprintf(w, "name        %s\n", name)
@@ -86,10 +87,10 @@ func printNameServer(w io.Writer, s node.Status, now time.Time) {
 		fmt.Fprintf(w, "refused     %d maps: %s\n", s.Refused[reason], reason)
 	}
 	if s.LastRefused != "" {
-		fmt.Fprintf(w, "last        %s\n", s.LastRefused)
+		fmt.Fprintf(w, "last        %s\n", hanging(s.LastRefused, 12))
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "warning     %s\n", warning)
+		fmt.Fprintf(w, "warning     %s\n", hanging(warning, 12))
 	}
 }
 
@@ -111,7 +112,7 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 	}
 	for _, trouble := range []string{s.Hold, s.Refused, s.GeoTrouble} {
 		if trouble != "" {
-			fmt.Fprintf(w, "! %s\n", trouble)
+			fmt.Fprintf(w, "! %s\n", hanging(trouble, 2))
 		}
 	}
 	// UP counts ready replicas that their load balancer has up, and sites with any: those that clients are sent to.
@@ -137,7 +138,7 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 	}
 	for _, ns := range s.NameServers {
 		if ns.GeoTrouble != "" {
-			fmt.Fprintf(w, "! %s: geo table: %s\n", ns.Name, ns.GeoTrouble)
+			fmt.Fprintf(w, "! %s: geo table: %s\n", ns.Name, hanging(ns.GeoTrouble, 2))
 		}
 	}
 	return nil
@@ -172,8 +173,13 @@ func printGeo(w io.Writer, s node.GeoStatus, now time.Time) {
 		fmt.Fprintf(w, "            %d offered since the start: %s\n", s.GeoReloads[result], result)
 	}
 	if s.GeoTrouble != "" {
-		fmt.Fprintf(w, "            ! %s\n", s.GeoTrouble)
+		fmt.Fprintf(w, "            ! %s\n", hanging(s.GeoTrouble, 14))
 	}
+}
+
+// hanging puts the lines of a text after the first one below its begin: a file may have several mistakes.
+func hanging(text string, columns int) string {
+	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", columns))
 }
 
 func ageText(milliseconds *int64) string {

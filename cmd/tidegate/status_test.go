@@ -41,6 +41,8 @@ func TestStatusOfTheGeoTable(t *testing.T) {
 			"geo table   sha256:one: from files of its own\n            city.mmdb, data of 2026-06-05 13:42 UTC, 170 days old\n" +
 				"            the map was planned with another: sha256:two\n" +
 				"            1 offered since the start: older\n            2 offered since the start: taken\n            ! older\n"},
+		"two mistakes": {node.GeoStatus{GeoDigest: "sha256:one", GeoSource: "a", GeoDate: june, GeoTrouble: "line 1: no\nline 2: no"},
+			"            ! line 1: no\n              line 2: no\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := status(t, node.Status{Daemon: "nameserver", GeoStatus: tt.status}); !strings.HasSuffix(got, tt.want) {
@@ -60,5 +62,20 @@ func TestHubStatusOfGeoTables(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("prints\n%s\nwithout %q", got, want)
 		}
+	}
+}
+
+// A refusal of several lines stays one block.
+func TestStatusOfRefusals(t *testing.T) {
+	two := "line 1: no\nline 2: no"
+	got := status(t, node.Status{Daemon: "nameserver", Generation: 1, LastRefused: two, BusTrouble: two})
+	for _, want := range []string{"last        line 1: no\n            line 2: no\n", "bus         not followed: line 1: no\n            line 2: no\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("prints\n%s\nwithout %q", got, want)
+		}
+	}
+	got = status(t, hub.Status{Daemon: "hub", Leading: true, Since: noon, Refused: two})
+	if want := "! line 1: no\n  line 2: no\n"; !strings.Contains(got, want) {
+		t.Errorf("prints\n%s\nwithout %q", got, want)
 	}
 }

@@ -40,7 +40,8 @@ type Decision struct {
 	// Tag is by whom the addresses were picked among the endpoint's; plan.NoTag says that they are all there are.
 	Tag plan.TagID
 	TTL time.Duration
-	// ScopeBits is the prefix length around the client's address in which every client gets this decision.
+	// ScopeBits is the prefix length around the client's address in which every client gets this decision: every client
+	// subnet, or every resolver without one that is not among the known ones.
 	ScopeBits int
 	Reason    Reason
 	// Demand is the client's demand class, an index into the service's; -1 if it has none.

@@ -177,3 +177,32 @@ func plus(addr netip.Addr, units uint64, bits int) netip.Addr {
 	out, _ := netip.AddrFromSlice(octets)
 	return out
 }
+
+// A class with many networks of IPv6 is cut into /48s, and one of those holds the IPv4-mapped addresses, which go by the IPv4
+// addresses in them.
+func TestAUnitOfASplitHoldsNoCarrier(t *testing.T) {
+	var builder geodata.Builder
+	layer := builder.Override("operator")
+	for i := range 40 {
+		prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 3, 0, byte(2 * i)}), 32)
+		if err := layer.Add(prefix, at(50, int32(i), "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table, err := builder.Build(geodata.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	geo, m := plan.NewGeo(table), mapOf(plan.Steering{Method: plan.Weighted}, endpoint{"fra", 1, ""}, endpoint{"iad", 1, ""})
+	split := plan.Split{Class: classOf(t, geo, m, german).Key, Shares: []plan.SiteShare{{Site: "fra", Share: 5000}, {Site: "iad", Share: 5000}}}
+	m.Services[0].Splits = []plan.Split{split}
+	b := world.NewBuilder()
+	b.SetPlan(1, plan.Compile(m, "sha256:test", geo, nil))
+	for client, want := range map[string]int{
+		"2003:2::/56": 48, "0:0:0:100::/56": 56, "::1/128": 81, "::fffe:0:1/128": 96, "64:ff9b:0:100::/56": 56, "64:ff9b:0:4000::/56": 50, "64:ff9b:0:0:1::/80": 80,
+	} {
+		if got := Decide(b.Snapshot(), fromECS(client)); got.Reason != Split || got.ScopeBits != want {
+			t.Errorf("%s: %v /%d, want split /%d", client, got.Reason, got.ScopeBits, want)
+		}
+	}
+}

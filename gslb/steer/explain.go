@@ -24,6 +24,8 @@ type Trace struct {
 	Generation uint64       `json:"generation"`
 	MapDigest  plan.Digest  `json:"mapDigest"`
 	GeoDigest  string       `json:"geoDigest"`
+	// GeoSource is what the geo table was made of, in its own words.
+	GeoSource  string       `json:"geoSource,omitempty"`
 	Method     plan.Method  `json:"method"`
 	Place      TracePlace   `json:"place"`
 	Candidates []TraceRow   `json:"candidates"`
@@ -43,12 +45,15 @@ type Trace struct {
 
 // TracePlace is what the geo table says of the client.
 type TracePlace struct {
-	Known    bool          `json:"known"`
-	Location gslb.Location `json:"location"`
-	Country  string        `json:"country,omitempty"`
-	Region   string        `json:"region,omitempty"`
-	Area     string        `json:"area,omitempty"`
-	Line     gslb.Line     `json:"line,omitempty"`
+	// Known says that there is a location.
+	Known bool `json:"known"`
+	// KnownResolver says that the place is that of the clients of a known resolver.
+	KnownResolver bool          `json:"knownResolver,omitempty"`
+	Location      gslb.Location `json:"location"`
+	Country       string        `json:"country,omitempty"`
+	Region        string        `json:"region,omitempty"`
+	Area          string        `json:"area,omitempty"`
+	Line          gslb.Line     `json:"line,omitempty"`
 	// From names the source of each field that is known.
 	From   TraceFrom    `json:"from"`
 	Prefix netip.Prefix `json:"prefix"`
@@ -60,15 +65,17 @@ type TraceFrom struct {
 	Country  string `json:"country,omitempty"`
 	Region   string `json:"region,omitempty"`
 	Line     string `json:"line,omitempty"`
+	// RTT is who measured times from there.
+	RTT string `json:"rtt,omitempty"`
 }
 
-// TraceRow is one endpoint in a decision. Km is -1 where distance had no part in it.
+// TraceRow is one endpoint in a decision. Km is -1 where distance had no part in it, or nobody knows the client's place.
 type TraceRow struct {
 	Site gslb.SiteID `json:"site"`
 	Tier int         `json:"tier"`
 	Km   int         `json:"km"`
-	// RTTMilliseconds is what was measured from the client's network, 0 if nothing was.
-	RTTMilliseconds int           `json:"rttMilliseconds,omitempty"`
+	// RTTMilliseconds is what was measured from the client's network, nil if nothing was or it did not count.
+	RTTMilliseconds *int          `json:"rttMilliseconds,omitempty"`
 	Up              bool          `json:"up"`
 	Drained         bool          `json:"drained"`
 	Capacity        gslb.MilliRPS `json:"capacityMilliRPS"`
@@ -83,21 +90,28 @@ func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
 		Name: name, Service: compiled.Spec.Name,
 		Client: q.Client.Prefix, FromECS: q.Client.FromECS, Unit: q.Client.Unit(),
 		Generation: snapshot.Generation, MapDigest: snapshot.Plan.Digest, GeoDigest: snapshot.Plan.Geo.Table.Digest(),
-		Method: compiled.Spec.Steering.Method,
+		GeoSource: snapshot.Plan.Geo.Table.Origin().Source,
+		Method:    compiled.Spec.Steering.Method,
 	}
 	times := t.lookup(snapshot.Plan.Geo.Table)
 	t.finish(snapshot, q, decide(snapshot, &q, &t))
-	t.measure(snapshot.Plan.Map.Sites, times)
+	if t.Method == plan.Proximity {
+		t.measure(snapshot.Plan.Map.Sites, times)
+		t.fastest()
+	}
 	return t
 }
 
 // lookup finds the client's place, and what was measured there.
 func (t *Trace) lookup(table *geodata.Table) []geodata.SiteRTT {
 	id, prefix := table.Lookup(t.Unit.Addr())
-	if known, ok := table.KnownResolver(t.Client.Addr()); ok && !t.FromECS {
+	known, ok := table.KnownResolver(t.Client.Addr())
+	ok = ok && !t.FromECS
+	if ok {
 		id, prefix = known, t.Client
 	}
 	t.Place = placeOf(table, id, prefix)
+	t.Place.KnownResolver = ok
 	return table.RTT(table.Place(id).RTT)
 }
 
@@ -109,6 +123,7 @@ func placeOf(table *geodata.Table, id geodata.PlaceID, prefix netip.Prefix) Trac
 		From: TraceFrom{
 			Location: table.Source(from.Location), Country: table.Source(from.Country),
 			Region: table.Source(from.Region), Line: table.Source(from.Line),
+			RTT: table.Source(from.RTT),
 		},
 		Prefix: prefix,
 	}
@@ -140,18 +155,37 @@ func (d *decider) row(endpoint int) TraceRow {
 	return row
 }
 
-// measure puts the client's own distances in place of the class', which are those of whichever place came first.
+// measure puts the client's own distances in place of the class', which are those of whichever place came first, and the
+// times that count instead.
 func (t *Trace) measure(sites []plan.Site, times []geodata.SiteRTT) {
 	from := t.Place.Location.Direction()
 	for i := range t.Candidates {
 		row := &t.Candidates[i]
 		site := slices.IndexFunc(sites, func(s plan.Site) bool { return s.ID == row.Site })
-		if row.Km >= 0 && site >= 0 {
+		switch {
+		case !t.Place.Known:
+			row.Km = -1
+		case row.Km >= 0 && site >= 0:
 			row.Km = from.DistanceKm(sites[site].Location.Direction())
 		}
 		if time := slices.IndexFunc(times, func(m geodata.SiteRTT) bool { return m.Site == row.Site }); time >= 0 {
-			row.RTTMilliseconds = int(times[time].Milliseconds)
+			milliseconds := int(times[time].Milliseconds)
+			row.RTTMilliseconds = &milliseconds
 		}
+	}
+}
+
+// fastest says so where a measured time made the chosen site the first: its own, or that of one that is nearer.
+func (t *Trace) fastest() {
+	at := slices.IndexFunc(t.Candidates, func(row TraceRow) bool { return row.Chosen })
+	if at < 0 || t.Reason != Nearest.String() {
+		return
+	}
+	chosen := t.Candidates[at]
+	if slices.ContainsFunc(t.Candidates, func(row TraceRow) bool {
+		return row.RTTMilliseconds != nil && (row.Chosen || row.Km < chosen.Km)
+	}) {
+		t.Reason = "fastest"
 	}
 }
 

@@ -95,7 +95,7 @@ func TestKnownResolversOfSplitClasses(t *testing.T) {
 	builder.SetPlan(3, plan.Compile(m, "sha256:test", geo, nil))
 	snapshot := builder.Snapshot()
 	for client, want := range map[string]string{
-		"20.1.2.3": "pek split /8 answered", "23.9.9.9": "pek split /24 answered", "23.9.9.8": "iad nearest /8 answered",
+		"20.1.2.3": "pek split /8 answered", "23.9.9.9": "pek split /32 answered", "23.9.9.8": "iad nearest /8 answered",
 	} {
 		if got := text(snapshot, Decide(snapshot, fromResolver(client, 0))); got != want {
 			t.Errorf("%s: %s, want %s", client, got, want)

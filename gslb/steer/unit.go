@@ -43,7 +43,7 @@ func mix(z uint64) uint64 {
 // begin at a moment of its own, so that not all of them move at once.
 func (d *decider) splitUnit(q *Query, heavy bool, unitBits, leafBits int) {
 	if q.Client.FromECS {
-		d.split.unit, _ = d.unit.Addr().Prefix(max(unitBits, leafBits)) // never longer than the address
+		d.split.unit = q.Client.Around(max(unitBits, leafBits))
 		d.split.key = keyOf(d.split.unit.Addr())
 		return
 	}
@@ -92,11 +92,12 @@ func (d *decider) lookup(snapshot *plan.Compiled, q *Query) {
 	}
 }
 
-// classIn is the client's class: that of a known resolver's clients, if it is one.
+// classIn is the client's class: that of a known resolver's clients, if it is one. The resolvers beside a known one may be
+// of another.
 func (d *decider) classIn(classes *plan.Classes, client *gslb.ClientSubnet) (class plan.Class, scopeBits int) {
 	if !client.FromECS {
 		if class, known := classes.LookupResolver(client.Prefix.Addr()); known {
-			return class, d.unit.Bits()
+			return class, client.Prefix.Bits()
 		}
 	}
 	return classes.Lookup(d.unit)

@@ -79,7 +79,7 @@ func (s *server) followGeoFiles(ctx context.Context) {
 	s.geoWatch.Run(ctx, func() {
 		table, err := files.Open(s.settings.geoFiles...)
 		if err != nil {
-			s.node.GeoRefused(fmt.Errorf("%w: the last good table serves; mend the file, it is read again", err))
+			s.node.GeoRefused(fmt.Errorf("the last good table serves; mend the file, it is read again: %w", err))
 			return
 		}
 		_ = s.node.ProposeGeo(ctx, node.GeoProposal{Geo: plan.NewGeo(table), From: node.GeoFiles}) // it is counted and logged

@@ -138,10 +138,10 @@ func (r *reference) byCapacity(s *plan.Service, f plan.Family, tier []*plan.Endp
 // leaf is the prefix length of the network that is all of one class.
 func (r *reference) leaf(s *plan.Service, f plan.Family, unit netip.Prefix) int {
 	c := choiceOf{s, f}
-	if unit.Contains(netip.IPv6Unspecified()) && !r.uniform(c, netip.MustParsePrefix("0.0.0.0/0"), r.classText(c, r.placeOf(unit.Addr()))) {
-		return 81 // the widest prefix of :: that holds no IPv4-mapped address
+	if unit.Bits() > 56 && !r.uniform(c, netip.MustParsePrefix("0.0.0.0/0"), r.classText(c, r.placeOf(unit.Addr()))) {
+		return unit.Bits() // beside a carrier
 	}
-	return r.scope(s, f, unit).Bits()
+	return r.scope(s, f, networkOf(unit.Addr())).Bits()
 }
 
 func (r *reference) verdict(s *plan.Service, f plan.Family, c contest, place geodata.Place, unhealthy bool) verdict {

@@ -8,13 +8,27 @@ import (
 	"tidegate.dev/tidegate/gslb/plan"
 )
 
-// unitOf is the /24 or /56 around an address.
-func unitOf(addr netip.Addr) netip.Prefix {
+// networkOf is the /24 or /56 around an address.
+func networkOf(addr netip.Addr) netip.Prefix {
 	bits := 56
 	if addr.Is4() {
 		bits = 24
 	}
 	return netip.PrefixFrom(addr, bits).Masked()
+}
+
+// unitOf is the /24 or /56 around an address, or the widest network that holds none of the carriers.
+func unitOf(addr netip.Addr) netip.Prefix {
+	return apart(addr, networkOf(addr).Bits())
+}
+
+// apart is the widest network around an address, of this length or a longer one, that holds no carrier.
+func apart(addr netip.Addr, bits int) netip.Prefix {
+	p := netip.PrefixFrom(addr, bits).Masked()
+	for addr.Is6() && (p.Contains(carriers[0].Addr()) || p.Contains(carriers[1].Addr())) {
+		p = netip.PrefixFrom(addr, p.Bits()+1).Masked()
+	}
+	return p
 }
 
 // span is the first and the last unit of a prefix.
@@ -38,7 +52,7 @@ func (r *reference) ranges(addr netip.Addr) []placed {
 
 func (r *reference) placeOf(addr netip.Addr) geodata.PlaceID {
 	list := r.ranges(addr)
-	unit, _ := span(unitOf(addr))
+	unit, _ := span(networkOf(addr))
 	return list[sort.Search(len(list), func(i int) bool { return list[i].first > unit })-1].place
 }
 

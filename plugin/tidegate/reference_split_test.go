@@ -80,9 +80,9 @@ func (r *reference) unitBits(s *plan.Service, key plan.ClassKey, unit netip.Pref
 	w, leaf := r.weights[s][key], r.leaf(s, plan.Families, unit)
 	if !unit.Addr().Is4() {
 		if w.runs6 < 32 {
-			return max(leaf, 56)
+			return apart(unit.Addr(), max(leaf, 56)).Bits()
 		}
-		return max(leaf, 48)
+		return apart(unit.Addr(), max(leaf, 48)).Bits()
 	}
 	length := 24
 	for int64(2)<<(24-length) <= w.all/32 {

@@ -34,7 +34,15 @@ func TestScopeIsExact(t *testing.T) {
 		scope := netip.PrefixFrom(asked.Addr(), first.scope).Masked()
 		for range 8 {
 			inside := addressIn(t, scope)
+			carrier := rapid.SampledFrom(carriers).Draw(t, "carrier")
+			carried := scope.Contains(carrier.Addr()) && scope.Bits() < carrier.Bits()
+			if carried {
+				inside = addressIn(t, carrier)
+			}
 			other := w.ask(t, query{name: name, qtype: qtype, ecs: netip.PrefixFrom(inside, inside.BitLen()).String()})
+			if carried {
+				other.scope = first.scope // its own counts the carrier's bits, and is exact too
+			}
 			if other.String() != first.String() {
 				t.Fatalf("%s got %v; %s, inside the scope %s, got %v", asked, first, inside, scope, other)
 			}
@@ -79,10 +87,37 @@ func drawAddress(t *rapid.T) netip.Addr {
 		return netip.AddrFrom4([4]byte(octets))
 	}
 	octets := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "octets")
-	if rapid.Bool().Draw(t, "dense") {
+	switch rapid.SampledFrom([]string{"anywhere", "dense", "carried", "beside"}).Draw(t, "IPv6") {
+	case "dense":
 		octets[0] = 0x20 + octets[0]%16
+	case "carried":
+		carrier := rapid.SampledFrom(carriers).Draw(t, "carrier").Addr().As16()
+		copy(octets, carrier[:12])
+	case "beside":
+		carrier := rapid.SampledFrom(carriers).Draw(t, "carrier").Addr().As16()
+		same := rapid.IntRange(3, 95).Draw(t, "same bits")
+		copy(octets, carrier[:same/8])
+		octets[same/8] = carrier[same/8] ^ 0x80>>(same%8)
 	}
 	return netip.AddrFrom16([16]byte(octets))
+}
+
+// carriers are the networks whose addresses are IPv4 ones in an IPv6 form.
+var carriers = []netip.Prefix{netip.MustParsePrefix("::ffff:0:0/96"), netip.MustParsePrefix("64:ff9b::/96")}
+
+// A network that begins with the NAT64 prefix and is wider gets what its first address gets, and that is an IPv4 one.
+func TestScopeAroundNAT64(t *testing.T) {
+	h := exampleHandler(t)
+	for _, wide := range []string{"64:ff9b::/56", "64:ff9b::/32", "64:ff9b::/95"} {
+		first := messageOf(ask(t, h, query{name: chat, qtype: dns.TypeA, ecs: wide}))
+		scope := netip.PrefixFrom(netip.MustParseAddr("64:ff9b::"), first.scope)
+		for _, inside := range []string{"64:ff9b::8f:b1f4/128", "64:ff9b::/96", "64:ff9b::/128", "64:ff9b::ff/128"} {
+			other := messageOf(ask(t, h, query{name: chat, qtype: dns.TypeA, ecs: inside}))
+			if scope.Contains(netip.MustParsePrefix(inside).Addr()) && other.String() != first.String() {
+				t.Errorf("%s got %v; %s, inside its scope, got %v", wide, first, inside, other)
+			}
+		}
+	}
 }
 
 // addressIn draws the host bits of a prefix.
