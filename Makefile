@@ -7,7 +7,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS += -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main bench-solve fuzz-geo
+.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main bench-solve bench-steering fuzz-geo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ fuzz-geo: ## fuzz the readers of geo data for RUNS inputs each, and add to the t
 
 bench-solve: ## the solver's figures, beside clp
 	$(GO) run ./gslb/solve/bench
+
+bench-steering: ## the control loop in the simulator, beside other traffic managers' rules
+	$(GO) run ./gslb/sim/bench
 
 bench-main: ## the main job's figures
 	cd deploy && $(GO) run ./bench/main

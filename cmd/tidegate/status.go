@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tidegate.dev/tidegate/controlplane/hub"
+	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/admin"
+	"tidegate.dev/tidegate/gslb/load"
 	"tidegate.dev/tidegate/gslb/node"
 )
 
@@ -128,6 +130,7 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\n", name, n.Export, n.Sites, n.UpReplicas, n.Ready, n.MapGeneration)
 		}
 	}
+	printLoads(table, s.Loads)
 	fmt.Fprintln(table, "\nNAME SERVER\tREPORT\tGENERATION\tGEO TABLE\tDEAD\tREFUSED")
 	for _, ns := range s.NameServers {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", ns.Name, ageText(&ns.ReportAgeMilliseconds), ns.Generation,
@@ -142,6 +145,27 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// printLoads writes how full services are. GETS is the demand that the answers bring to a site in the end.
+func printLoads(table io.Writer, loads []hub.LoadStatus) {
+	if len(loads) == 0 {
+		return
+	}
+	fmt.Fprintln(table, "\nSERVICE\tSITE\tFULL\tCAPACITY\tGETS\tSTATE")
+	for _, l := range loads {
+		for _, s := range l.Sites {
+			full := "unknown"
+			if s.Known {
+				full = fmt.Sprintf("%d %% (%s)", s.Saturation*100/load.Full, s.By)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%v/s\t%v/s\t%s\n", l.Service, s.ID, full,
+				gslb.MilliRPS(float64(s.Counted)*s.Correction), s.After, s.State())
+		}
+		for _, note := range l.Notes {
+			fmt.Fprintf(table, "%s\t! %s\n", l.Service, note)
+		}
+	}
 }
 
 // whoseTable says whether a name server has the geo table that the hub hands out.

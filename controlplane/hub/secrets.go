@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -115,10 +116,13 @@ func (s *Secrets) get(ctx context.Context, name string) (*corev1.Secret, error) 
 	return secret, err
 }
 
+// patience is for as many tokens as an operator makes at once: all of them are in one Secret.
+var patience = wait.Backoff{Steps: 12, Duration: 10 * time.Millisecond, Factor: 1.5, Jitter: 0.5}
+
 // change reads a Secret, changes its data and writes it by compare-and-set, as often as others come between.
 func (s *Secrets) change(ctx context.Context, name string, change func(data map[string][]byte) error) error {
 	between := func(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
-	err := retry.OnError(retry.DefaultBackoff, between, func() error {
+	err := retry.OnError(patience, between, func() error {
 		secret, err := s.get(ctx, name)
 		missing := apierrors.IsNotFound(err)
 		if err != nil && !missing {

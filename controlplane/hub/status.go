@@ -34,6 +34,7 @@ type Status struct {
 	Sites       []SiteReportStatus `json:"sites"`
 	Names       []NameStatus       `json:"names"`
 	NameServers []ServerStatus     `json:"nameServers"`
+	Loads       []LoadStatus       `json:"loads"`
 	// ReportsRefused counts reports that could not be read or spoke for another.
 	ReportsRefused uint64 `json:"reportsRefused"`
 }
@@ -144,7 +145,7 @@ func (l *Loop) Status() Status {
 // note keeps what a pass saw.
 func (l *Loop) note(in Inputs, out Outputs) {
 	s := statusOf(in, out)
-	s.ReportsRefused = l.heard.refusedCount()
+	s.ReportsRefused, s.Loads = l.heard.refusedCount(), l.steer.loads()
 	l.late.note(s.Sites, in.Now)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -138,7 +138,8 @@ func (o *Output) IsBrief(site gslb.SiteID) bool { return slices.Contains(o.Brief
 
 // SiteFigures are the numbers of one site in one Step.
 type SiteFigures struct {
-	// Counted is the capacity that counted, after slow start, silence and correction.
+	ID gslb.SiteID `json:"site"`
+	// Counted is the capacity that counted, after slow start and silence and before the correction.
 	Counted gslb.MilliRPS `json:"countedMilliRPS"`
 	// Correction is by what the capacity was multiplied, as it turned out.
 	Correction float64 `json:"correction"`

@@ -103,10 +103,10 @@ const reserve = 10
 
 // fillCost is what a request costs beyond its way at a site that is between its marks, rising to this at High: so much
 // farther may its clients go instead. Ten milliseconds are 500 km.
-const (
-	fillCost  solve.Cost = 10_000
-	fillSteps            = 4
-)
+const fillCost solve.Cost = 10_000
+
+// fillSteps is in how many steps it rises.
+const fillSteps = 4
 
 // moveCost is how much better a site must be for a request to change over to it.
 const moveCost solve.Cost = 3_000

@@ -54,8 +54,8 @@ func (b *scenarios) demand() {
 	x := b.busiest()
 	around := Clients{Nearest: b.world.Sites[x].ID}
 	b.add("calm", "nothing happens")
-	b.add("step", "the demand around the busiest site doubles, from one second to the next",
-		Event{happens, Demand{Of: around, Factor: 2}})
+	b.add("step", "the demand around the busiest site grows by 80 %, from one second to the next",
+		Event{happens, Demand{Of: around, Factor: 1.8}})
 	b.add("region-step", "the demand of the country with the most of it grows by a third",
 		Event{happens, Demand{Of: Clients{Country: b.largestCountry()}, Factor: 4.0 / 3}})
 	b.add("flash-crowd", "the demand around the busiest site is four times as large after a minute, and falls again",
