@@ -22,6 +22,7 @@ type Builder struct {
 	overrides []source
 	resolvers []*Layer
 	imported  []*Layer // of resolvers, by tables; below the others
+	counters  []counter
 	places    placeSet
 }
 
@@ -29,11 +30,13 @@ type Builder struct {
 type source interface {
 	said4() *said[uint32]
 	said6() *said[uint64]
+	located(at func(placeRef) bool) (v4, v6 bool)
 }
 
 // Source adds a layer below the sources so far. The name is for people: a file, or what it has.
 func (b *Builder) Source(name string) *Layer {
 	layer := &Layer{source: b.named(name), places: &b.places}
+	b.count(name, "", func() int { return layer.rows })
 	b.sources = append(b.sources, layer)
 	return layer
 }
@@ -41,6 +44,7 @@ func (b *Builder) Source(name string) *Layer {
 // Stream adds a layer below the sources so far, for one that comes in order.
 func (b *Builder) Stream(name string) *Stream {
 	stream := newStream(b.named(name), &b.places)
+	b.count(name, "", stream.rows)
 	b.sources = append(b.sources, stream)
 	return stream
 }
@@ -59,8 +63,11 @@ var ErrTooFine = errors.New("a table tells /24 and /56 networks apart, and nothi
 
 // Override adds a layer over all sources and over the overrides so far. It takes whole units only: where a database is
 // finer than the table, most of the unit counts, but what an operator wrote must not be lost in silence.
-func (b *Builder) Override(name string) *Layer {
+func (b *Builder) Override(name string) *Layer { return b.override(name, kindOverrides) }
+
+func (b *Builder) override(name, kind string) *Layer {
 	layer := &Layer{source: b.named(name), places: &b.places, finest: &finest{gslb.MaxBits4, gslb.MaxBits6, ErrTooFine}}
+	b.count(name, kind, func() int { return layer.rows })
 	b.overrides = append(b.overrides, layer)
 	return layer
 }
@@ -76,7 +83,8 @@ func (b *Builder) Build(origin Origin) (*Table, error) {
 			layers4, layers6 = append(layers4, layer.said4()), append(layers6, layer.said6())
 		}
 	}
-	merged := merger{places: &b.places, known: map[[2]placeRef]placeRef{}}
+	centres := newCentres(&b.places, layers4[:len(b.sources)])
+	merged := merger{places: &b.places, centres: centres, known: map[[2]placeRef]placeRef{}}
 	v4, v6 := overlay(layers4, &merged), overlay(layers6, &merged)
 	places, ids, err := b.places.number(v4, v6)
 	if err != nil {
@@ -84,12 +92,13 @@ func (b *Builder) Build(origin Origin) (*Table, error) {
 	}
 	t := newTable(origin, slices.Clone(b.names), places, numbered(v4, ids), numbered(v6, ids))
 	if len(b.resolvers)+len(b.imported) > 0 {
-		over := func(below PlaceID, top placeRef) sourced { return places[below].over(b.places.list[top]) }
-		known4, known6 := b.flatResolvers()
+		over := func(below PlaceID, top placeRef) sourced { return places[below].over(b.places.list[top], centres) }
+		known4, known6 := b.flatResolvers(centres)
 		if err := t.addResolvers(&b.places, known4, known6, over); err != nil {
 			return nil, fmt.Errorf("build geo table: %w", err)
 		}
 	}
+	t.rows = b.sourceRows()
 	if t.rtt, err = b.places.rows.number(t.places); err != nil {
 		return nil, fmt.Errorf("build geo table: %w", err)
 	}

@@ -4,14 +4,21 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+
+	"tidegate.dev/tidegate/gslb"
 )
 
 // Comparison is what changes when one table takes the place of another.
 type Comparison struct {
 	Before, After Figures
+	// Sources are those of the first table with their rows in both, where these were counted.
+	Sources []SourceChange
 	// Sampled is how many addresses were looked up in both tables. Country, Moved and Line are how many of these are in
-	// another country, farther than MovedKm away from where they were, and on another line.
+	// another country, farther than MovedKm away from where they were or nowhere now, and on another line.
 	Sampled, Country, Moved, Line int
+	// Located and Lined are how many of the sample had a location and a line before; LineLost is how many of the latter
+	// are on another line, or on none.
+	Located, Lined, LineLost int
 	// Examples are some of the addresses that changed.
 	Examples []Example
 }
@@ -51,7 +58,7 @@ func FiguresOf(t *Table) Figures {
 
 // Compare counts both tables, and looks up a sample of the addresses that current has a place for in both.
 func Compare(current, next *Table) Comparison {
-	c := Comparison{Before: FiguresOf(current), After: FiguresOf(next)}
+	c := Comparison{Before: FiguresOf(current), After: FiguresOf(next), Sources: changes(current.rows, next.rows)}
 	changes := 0
 	for _, addr := range sample(current) {
 		c.Sampled++
@@ -72,16 +79,22 @@ func (t *Table) placeOf(addr netip.Addr) Place {
 
 // count says whether the address changed in a way that counts.
 func (c *Comparison) count(e Example) (changed bool) {
+	if e.Before.HasLocation {
+		c.Located++
+	}
+	if e.Before.Line != gslb.NoLine {
+		c.Lined++
+	}
 	if e.Before == e.After {
 		return false
 	}
 	country, line := e.Before.Country != e.After.Country, e.Before.Line != e.After.Line
-	moved := e.Before.HasLocation && e.After.HasLocation &&
-		e.Before.Location.Direction().DistanceKm(e.After.Location.Direction()) > MovedKm
+	moved := e.Before.HasLocation && (!e.After.HasLocation ||
+		e.Before.Location.Direction().DistanceKm(e.After.Location.Direction()) > MovedKm)
 	for _, change := range []struct {
 		happened bool
 		counter  *int
-	}{{country, &c.Country}, {moved, &c.Moved}, {line, &c.Line}} {
+	}{{country, &c.Country}, {moved, &c.Moved}, {line, &c.Line}, {line && e.Before.Line != gslb.NoLine, &c.LineLost}} {
 		if change.happened {
 			*change.counter++
 		}

@@ -1,6 +1,7 @@
 package geodata
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -10,7 +11,13 @@ import (
 // chooses the files asks no guard.
 const (
 	maxRowsChangedPercent    = 20
+	maxSourceLostPercent     = 20
 	maxCountryChangedPercent = 5
+	maxLineChangedPercent    = 2  // of all addresses
+	maxLineLostPercent       = 20 // of those that had a line
+	maxMovedPercent          = 20 // of those that had a location
+	// A percentage of fewer than these is not asked for: lists that people write by hand change by half.
+	minSourceRows, minLined = 100, 100
 )
 
 // The reasons for which a table is refused. Each has its own counter.
@@ -18,6 +25,8 @@ var (
 	ErrOlder     = errors.New("the geo data is older than what is in use")
 	ErrRows      = errors.New("the geo table's number of rows changed too much")
 	ErrCountries = errors.New("too many addresses are in another country")
+	ErrLines     = errors.New("too many addresses are on another line")
+	ErrMoved     = errors.New("too many addresses moved farther than 100 km, or have no location any more")
 )
 
 // Accept says whether next may take the place of current. An error says which figure is wrong.
@@ -37,6 +46,38 @@ func (c Comparison) Accept() error {
 	if c.Country*100 > maxCountryChangedPercent*c.Sampled {
 		return fmt.Errorf("%w: %s of %d addresses, the limit is %d %%: is it the right file?",
 			ErrCountries, percent(c.Country, c.Sampled, "%.1f %%"), c.Sampled, maxCountryChangedPercent)
+	}
+	return cmp.Or(c.acceptSources(), c.acceptLines(), c.acceptMoves())
+}
+
+// acceptSources asks each source for its rows: half a list of AS numbers leaves the rows of the table nearly as they were.
+// That one grows is left to the other guards.
+func (c Comparison) acceptSources() error {
+	for _, s := range c.Sources {
+		if lost := s.Rows - s.After; s.Rows >= minSourceRows && lost*100 > maxSourceLostPercent*s.Rows {
+			return fmt.Errorf("%w: %v: %d after %d is %s, the limit is -%d %%: is the file whole?",
+				ErrRows, s, s.After, s.Rows, percent(-lost, s.Rows, "%+.1f %%"), maxSourceLostPercent)
+		}
+	}
+	return nil
+}
+
+func (c Comparison) acceptLines() error {
+	if c.Line*100 > maxLineChangedPercent*c.Sampled {
+		return fmt.Errorf("%w: %s of %d, the limit is %d %%: is the file whole, and the right one?",
+			ErrLines, percent(c.Line, c.Sampled, "%.1f %%"), c.Sampled, maxLineChangedPercent)
+	}
+	if c.Lined >= minLined && c.LineLost*100 > maxLineLostPercent*c.Lined {
+		return fmt.Errorf("%w: %s of %d that had one, the limit is %d %%: is the file whole, and the right one?",
+			ErrLines, percent(c.LineLost, c.Lined, "%.1f %%"), c.Lined, maxLineLostPercent)
+	}
+	return nil
+}
+
+func (c Comparison) acceptMoves() error {
+	if c.Moved*100 > maxMovedPercent*c.Located {
+		return fmt.Errorf("%w: %s of %d, the limit is %d %%: is the file whole, and the right one?",
+			ErrMoved, percent(c.Moved, c.Located, "%.1f %%"), c.Located, maxMovedPercent)
 	}
 	return nil
 }

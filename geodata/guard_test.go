@@ -22,6 +22,8 @@ type update struct {
 	no6  bool
 	// moved4 and moved6 are how many of each are in another country, line4 how many are on another line.
 	moved4, moved6, line4 int
+	// east4 are those that move within their country, nowhere4 those that lose their location.
+	east4, nowhere4 int
 	// eastMicro is how far the moved ones move.
 	eastMicro int32
 }
@@ -49,10 +51,16 @@ func (u update) table(t *testing.T) *geodata.Table {
 	}
 	for i := 0; i < u.v4 && !u.no4; i++ {
 		p := place(i, u.moved4)
+		if i < u.east4 {
+			p.Location.LonMicro += u.eastMicro
+		}
+		if i < u.nowhere4 {
+			p.Location, p.HasLocation = gslb.Location{}, false
+		}
 		if i < u.line4 {
 			p.Line = gslb.Line("telecom")
 		}
-		add(t, layer, network{fmt.Sprintf("20.%d.0.0/16", i), p})
+		add(t, layer, network{fmt.Sprintf("%d.%d.0.0/16", 20+i/256, i%256), p})
 	}
 	for i := 0; i < u.v6 && !u.no6; i++ {
 		add(t, layer, network{fmt.Sprintf("2a00:%x::/32", i*16), place(i, u.moved6)})
@@ -86,7 +94,15 @@ func TestAccept(t *testing.T) {
 		{"6 % of the IPv4 space moved", update{no6: true}, update{no6: true, moved4: 6}, geodata.ErrCountries, "6.0 % of 50000 addresses, the limit is 5 %"},
 		{"one of 20 IPv6 networks moved", update{no4: true}, update{no4: true, moved6: 1}, nil, ""},
 		{"two of 20 IPv6 networks moved", update{no4: true}, update{no4: true, moved6: 2}, geodata.ErrCountries, "10.0 % of 20 addresses"},
-		{"other lines are no other country", update{}, update{line4: 100}, nil, ""},
+		{"2 % of the IPv4 space on another line", update{no6: true}, update{line4: 2, no6: true}, nil, ""},
+		{"3 % of the IPv4 space on another line", update{no6: true}, update{line4: 3, no6: true}, geodata.ErrLines, "3.0 % of 50000, the limit is 2 %"},
+		{"3 % lost their line", update{line4: 50, no6: true}, update{line4: 47, no6: true}, geodata.ErrLines, "3.0 % of 50000"},
+		{"an eighth of few lines is lost", update{v4: 800, line4: 8, no6: true}, update{v4: 800, line4: 7, no6: true}, nil, ""},
+		{"a quarter of few lines is lost", update{v4: 800, line4: 8, no6: true}, update{v4: 800, line4: 6, no6: true}, geodata.ErrLines, "that had one, the limit is 20 %"},
+		{"all of too few lines are lost", update{no6: true, v4: 800, line4: 1}, update{no6: true, v4: 800}, nil, ""},
+		{"a fifth moved within its country", update{no6: true}, update{no6: true, east4: 20, eastMicro: 9_000_000}, nil, ""},
+		{"more than a fifth", update{no6: true}, update{no6: true, east4: 21, eastMicro: 9_000_000}, geodata.ErrMoved, "21.0 % of 50000, the limit is 20 %"},
+		{"more than a fifth has no location now", update{no6: true}, update{no6: true, nowhere4: 21}, geodata.ErrMoved, "21.0 % of 50000"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

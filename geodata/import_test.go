@@ -41,10 +41,10 @@ func TestTableAsASource(t *testing.T) {
 			}
 			table := build(t, &b)
 			for addr, want := range map[string]struct{ client, resolver string }{
-				"20.1.0.1":   {"5 DE DE-HE telecom ams 9 of times", "5 BE DE-HE telecom ams 9 of times"},
+				"20.1.0.1":   {"5 DE DE-HE telecom ams 9 of times", "5 BE telecom ams 9 of times"},
 				"20.1.1.1":   {"5 DE DE-HE telecom ams 3 of old times", "5 DE DE-HE telecom ams 3 of old times"},
 				"20.2.0.1":   {"5 DE DE-HE telecom", "5 DE DE-HE telecom"},
-				"20.3.0.1":   {"5 DE DE-HE telecom", "5 SG DE-HE mobile"},
+				"20.3.0.1":   {"5 DE DE-HE telecom", "5 SG mobile"},
 				"20.3.0.32":  {"5 DE DE-HE telecom", "5 DE DE-HE mobile"},
 				"20.200.0.1": {"1 NL NL-NH edu", "1 NL NL-NH edu"},
 				"2a00::1":    {"1 NL NL-NH edu", "1 NL NL-NH edu"},

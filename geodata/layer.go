@@ -11,6 +11,7 @@ type Layer struct {
 	source SourceID
 	places *placeSet
 	finest *finest // what it takes only as a whole; nil: anything
+	rows   int     // how many ranges were added
 	v4     spans[uint32]
 	v6     spans[uint64]
 }
@@ -73,6 +74,7 @@ func (l *Layer) addRange(first, last netip.Addr, place sourced) error {
 		return fmt.Errorf("add %v to %v: %w", first, last, err)
 	}
 	l.add(first, last, ref)
+	l.rows++
 	return nil
 }
 
@@ -178,6 +180,9 @@ func added[T any](inOrder bool, what T) error {
 	}
 	return fmt.Errorf("add %v: %w", what, ErrOrder)
 }
+
+// rows is how many ranges came.
+func (s *Stream) rows() int { return s.v4.rows + s.v6.rows }
 
 func (s *Stream) said4() *said[uint32] { return s.v4.finish() }
 func (s *Stream) said6() *said[uint64] { return s.v6.finish() }

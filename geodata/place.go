@@ -100,16 +100,16 @@ func of(p Place, source SourceID) sourced {
 	return s
 }
 
-// over is s with every field that top knows taken from top.
-func (s sourced) over(top sourced) sourced {
+// over is s with every field that top knows taken from top, and with what follows from top's country and region.
+func (s sourced) over(top sourced, centres *centres) sourced {
+	was := s
 	if top.HasLocation {
 		s.Location, s.HasLocation, s.from.Location = top.Location, true, top.from.Location
 	}
-	if top.Country != "" {
-		s.Country, s.from.Country = top.Country, top.from.Country
-	}
-	if top.Region != "" {
-		s.Region, s.from.Region = top.Region, top.from.Region
+	if top.Country != "" || top.Region != "" {
+		if s = s.inAreaOf(top); !top.HasLocation && centres != nil {
+			s = s.located(was, centres)
+		}
 	}
 	if top.Line != gslb.NoLine {
 		s.Line, s.from.Line = top.Line, top.from.Line

@@ -26,6 +26,21 @@ type placeSet struct {
 	list []sourced
 	refs map[sourced]placeRef
 	rows rowSet
+	bare refSet // the places that are
+}
+
+// refSet is a set of places. Every run of a database is asked for in it, so it is small: one bit for each place.
+type refSet []uint64
+
+func (s *refSet) set(ref placeRef) {
+	for int(ref/64) >= len(*s) {
+		*s = append(*s, 0)
+	}
+	(*s)[ref/64] |= 1 << (ref % 64)
+}
+
+func (s refSet) has(ref placeRef) bool {
+	return int(ref/64) < len(s) && s[ref/64]>>(ref%64)&1 == 1
 }
 
 // row gives a row of round-trip times its number among those of the set.
@@ -60,14 +75,19 @@ func (s *placeSet) add(p sourced) placeRef {
 		return ref
 	}
 	ref := placeRef(len(s.list))
+	if p.bare() {
+		s.bare.set(ref)
+	}
 	s.list, s.refs[p] = append(s.list, p), ref
 	return ref
 }
 
 // merger joins what two layers say of a network, and remembers it.
 type merger struct {
-	places *placeSet
-	known  map[[2]placeRef]placeRef
+	places  *placeSet
+	centres *centres
+	partial bool // what it makes is laid over more: it may lack a location
+	known   map[[2]placeRef]placeRef
 }
 
 func (m *merger) over(below, top placeRef) placeRef {
@@ -76,12 +96,16 @@ func (m *merger) over(below, top placeRef) placeRef {
 		return below
 	case top == erase:
 		return nothing
-	case below == nothing:
+	case below == nothing && !m.places.bare.has(top):
 		return top
 	}
 	ref, known := m.known[[2]placeRef{below, top}]
 	if !known {
-		ref = m.places.add(m.places.list[below].over(m.places.list[top]))
+		centres := m.centres
+		if m.partial && !m.places.list[below].HasLocation {
+			centres = nil
+		}
+		ref = m.places.add(m.places.list[below].over(m.places.list[top], centres))
 		m.known[[2]placeRef{below, top}] = ref
 	}
 	return ref

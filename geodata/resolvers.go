@@ -18,6 +18,7 @@ var ErrTooFineResolver = errors.New("a table tells resolvers apart by address, o
 // Lists of resolvers go below /24: the networks of a layer are kept as they are, down to an address, of IPv6 to a /64.
 func (b *Builder) Resolvers(name string) *Layer {
 	layer := &Layer{source: b.named(name), places: &b.places, finest: &finest{32, 64, ErrTooFineResolver}}
+	b.count(name, kindResolvers, func() int { return layer.rows })
 	b.resolvers = append(b.resolvers, layer)
 	return layer
 }
@@ -146,8 +147,8 @@ func pieces[K key](spans []span[K], spaceBits int, below func(K) (PlaceID, int),
 }
 
 // flatResolvers is what all layers of resolvers say together, an earlier one over a later one.
-func (b *Builder) flatResolvers() (v4 []span[uint32], v6 []span[uint64]) {
-	merged := merger{places: &b.places, known: map[[2]placeRef]placeRef{}}
+func (b *Builder) flatResolvers(centres *centres) (v4 []span[uint32], v6 []span[uint64]) {
+	merged := merger{places: &b.places, centres: centres, partial: true, known: map[[2]placeRef]placeRef{}}
 	for _, layer := range slices.Backward(slices.Concat(b.resolvers, b.imported)) {
 		v4, v6 = lay(v4, layer.v4.flat(), merged.over), lay(v6, layer.v6.flat(), merged.over)
 	}

@@ -39,7 +39,7 @@ func (t *Table) RTT(row RTTRow) []SiteRTT {
 type RTTLayer struct{ layer *Layer }
 
 // RTT adds a layer of measured times over those so far. Where two know a network, the row of the upper counts, whole.
-func (b *Builder) RTT(name string) *RTTLayer { return &RTTLayer{b.Override(name)} }
+func (b *Builder) RTT(name string) *RTTLayer { return &RTTLayer{b.override(name, kindRTT)} }
 
 // Add gives the networks of a prefix a row of times, in any order.
 func (l *RTTLayer) Add(prefix netip.Prefix, times []SiteRTT) error {

@@ -25,6 +25,7 @@ type unitWriter[K key] struct {
 	out   said[K]
 	shift int    // a unit is 2^shift addresses
 	next  uint64 // the first address that nothing was said of
+	rows  int    // how many spans came
 	full  bool   // there is none
 	tally []share
 }
@@ -46,6 +47,7 @@ func (w *unitWriter[K]) add(first, last K, ref placeRef) bool {
 	}
 	w.stretch(from, to, ref)
 	w.next, w.full = to+1, last == ^K(0)
+	w.rows++
 	return true
 }
 

@@ -46,6 +46,7 @@ type Table struct {
 	v6      *index6
 	// resolvers is nil if no resolver is known.
 	resolvers *resolvers
+	rows      []SourceRows
 }
 
 // Lookup finds the place of addr, and the widest prefix around addr that has the one place.

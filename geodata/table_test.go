@@ -264,7 +264,7 @@ func TestCoarsen(t *testing.T) {
 	}
 	add(t, b.Source("test"),
 		network{"20.0.0.0/24", here("AA", 10_000, 10_000)}, network{"20.0.1.0-20.0.3.255", here("AA", 50_000, 30_000)},
-		network{"20.0.4.0/24", here("BB", 50_000, 30_000)}, network{"20.0.5.0/24", country("AA")},
+		network{"20.0.4.0/24", here("BB", 50_000, 30_000)}, network{"20.0.5.0/24", country("CC")},
 		network{"2a00::/20", here("AA", 80_000, 10_000)})
 	table, err := build(t, &b).Coarsen(100_000)
 	if err != nil {
@@ -275,7 +275,7 @@ func TestCoarsen(t *testing.T) {
 		"20.0.3.1": here("AA", 48_000, 22_000),
 		"2a00::1":  here("AA", 48_000, 22_000),
 		"20.0.4.1": here("BB", 50_000, 30_000),
-		"20.0.5.1": country("AA"),
+		"20.0.5.1": country("CC"),
 		"20.0.6.1": {},
 	}
 	for addr, place := range want {

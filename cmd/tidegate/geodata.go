@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,6 @@ import (
 	"tidegate.dev/tidegate/geodata/dbip"
 	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/geodata/files"
-	"tidegate.dev/tidegate/gslb"
 )
 
 func geodataCommand(o *options) *cobra.Command {
@@ -51,7 +49,11 @@ func verifyCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer credit(c.ErrOrStderr(), table)
-			v := verified{Files: kinds(args), tableFacts: factsOf(table)}
+			kinds, err := kindsOf(args)
+			if err != nil {
+				return err
+			}
+			v := verified{Files: kinds, tableFacts: factsOf(table)}
 			if o.output == "json" {
 				return printJSON(c.OutOrStdout(), v)
 			}
@@ -71,12 +73,16 @@ type fileKind struct {
 	Kind string `json:"kind"`
 }
 
-func kinds(paths []string) []fileKind {
+func kindsOf(paths []string) ([]fileKind, error) {
 	var list []fileKind
 	for _, path := range paths {
-		list = append(list, fileKind{path, files.Kind(path)})
+		kind, err := files.Kind(path)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, fileKind{path, kind})
 	}
-	return list
+	return list, nil
 }
 
 // tableFacts is a table in a few words.
@@ -169,52 +175,6 @@ func openOr(paths []string, otherwise func() (*geodata.Table, error)) (*geodata.
 		return otherwise()
 	}
 	return files.Open(paths...)
-}
-
-// looked is what lookup prints of one address.
-type looked struct {
-	Addr     netip.Addr     `json:"addr"`
-	Location *gslb.Location `json:"location,omitempty"`
-	Country  string         `json:"country,omitempty"`
-	Region   string         `json:"region,omitempty"`
-	Line     gslb.Line      `json:"line,omitempty"`
-	// Prefix is the widest network around the address that is in the same place.
-	Prefix netip.Prefix `json:"prefix"`
-	// Sources say so, each once.
-	Sources []string `json:"sources,omitempty"`
-}
-
-func lookUp(table *geodata.Table, addresses []netip.Addr) []looked {
-	var answers []looked
-	for _, addr := range addresses {
-		id, prefix := table.Lookup(addr)
-		place, from := table.Place(id), table.From(id)
-		l := looked{Addr: addr, Country: place.Country, Region: place.Region, Line: place.Line, Prefix: prefix}
-		if place.HasLocation {
-			l.Location = &place.Location
-		}
-		for _, source := range []geodata.SourceID{from.Location, from.Country, from.Region, from.Line} {
-			if name := table.Source(source); name != "" && !slices.Contains(l.Sources, name) {
-				l.Sources = append(l.Sources, name)
-			}
-		}
-		answers = append(answers, l)
-	}
-	return answers
-}
-
-func printAnswers(w io.Writer, answers []looked) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ADDRESS\tLOCATION\tCOUNTRY\tREGION\tLINE\tTHE SAME FOR\tSOURCES")
-	for _, l := range answers {
-		location := "-"
-		if l.Location != nil {
-			location = fmt.Sprintf("%.2f, %.2f", float64(l.Location.LatMicro)/1e6, float64(l.Location.LonMicro)/1e6)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Addr, location, orDash(l.Country), orDash(l.Region),
-			orDash(string(l.Line)), l.Prefix, orDash(strings.Join(l.Sources, ", ")))
-	}
-	return table.Flush()
 }
 
 func orDash(s string) string {

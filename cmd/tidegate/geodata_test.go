@@ -55,7 +55,7 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"file    " + database + ": MaxMind DB\n", "file    " + list + ": list (CSV)\n",
+		"file    " + database + ": MaxMind DB\n", "file    " + list + ": list of AS numbers (CSV)\n",
 		"source  city.mmdb (Test-City), asn.csv\n", "date    2026-06-05 00:00 UTC, ", " days old\n",
 		"rows    46\n", "places  3\n", "digest  sha256:",
 	} {
@@ -109,6 +109,33 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// Measured times and known resolvers decide answers, so lookup shows them.
+func TestLookupOfWords(t *testing.T) {
+	folder := t.TempDir()
+	database := city(t, filepath.Join(folder, "city.mmdb"), geotest.Date, 0)
+	words := filepath.Join(folder, "op.yaml")
+	if err := os.WriteFile(words, []byte("resolvers: [{prefix: 20.0.0.8/32, country: CN}]\nrtt: [{prefix: 198.51.100.0/24, sites: {pek: 180, fra: 0}}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arguments := []string{"geodata", "lookup", "20.0.0.8", "198.51.100.3", "--file", database, "--file", words}
+	stdout, _, err := run(t, arguments...)
+	want := `ADDRESS                             LOCATION       COUNTRY  REGION  LINE  THE SAME FOR     SOURCES
+20.0.0.8                            50.02, 8.03    DE       -       -     20.0.0.0/16      city.mmdb
+  its clients, as a known resolver  40.02, 116.03  CN       -       -     -                op.yaml
+198.51.100.3                        -              -        -       -     198.51.100.0/24  op.yaml
+measured from 198.51.100.3: fra 0 ms, pek 180 ms
+`
+	if err != nil || stdout != want {
+		t.Errorf("prints\n%s%v, want\n%s", stdout, err, want)
+	}
+	stdout, _, err = run(t, append(arguments, "-o", "json")...)
+	var answers []looked
+	if err != nil || json.Unmarshal([]byte(stdout), &answers) != nil || len(answers) != 2 ||
+		answers[0].Resolver == nil || answers[0].Resolver.Country != "CN" || len(answers[1].RTT) != 2 || answers[1].RTT[0] != (siteRTT{"fra", 0}) {
+		t.Errorf("as JSON: %s, %v", stdout, err)
+	}
+}
+
 func TestDiff(t *testing.T) {
 	folder := t.TempDir()
 	july := geotest.Date.AddDate(0, 1, 0)
@@ -119,7 +146,7 @@ func TestDiff(t *testing.T) {
 		moved int
 		says  []string
 	}{
-		{"little", july, 1, []string{"rows    46 ", "+0.0 %", "of 50000 addresses", "in another country         0.36 %", "would take NEW in place of OLD\n",
+		{"little", july, 1, []string{"rows                   46 ", "+0.0 %", "networks in june.mmdb  22 ", "of 50000 addresses", "in another country         0.36 %", "would take NEW in place of OLD\n",
 			"  DE 50.", "  US 39."}},
 		{"older", geotest.Date.AddDate(0, -1, 0), 0, []string{"would refuse NEW in place of OLD: the geo data is older", "2026-05-05 00:00"}},
 		{"much", july, 20, []string{"in another country         7.25 %", "moved farther than 100 km  7.25 %", "on another line            0.00 %", "would refuse NEW in place of OLD: too many addresses"}},

@@ -47,15 +47,24 @@ func diffCommand(o *options) *cobra.Command {
 type difference struct {
 	Old tableFacts `json:"old"`
 	New tableFacts `json:"new"`
+	// Sources are the files, with how many networks each says.
+	Sources []sourceRows `json:"sources,omitempty"`
 	// Sampled addresses were looked up in both; the others are how many of these changed.
-	Sampled        int       `json:"sampled"`
-	CountryChanged int       `json:"countryChanged"`
+	Sampled        int `json:"sampled"`
+	CountryChanged int `json:"countryChanged"`
+	// MovedOver100Km also counts addresses that have no location any more.
 	MovedOver100Km int       `json:"movedOver100Km"`
 	LineChanged    int       `json:"lineChanged"`
 	Examples       []example `json:"examples"`
 	// Taken says whether the guards let New take the place of Old.
 	Taken   bool   `json:"taken"`
 	Refused string `json:"refused,omitempty"`
+}
+
+type sourceRows struct {
+	Source string `json:"source"`
+	Old    int    `json:"old"`
+	New    int    `json:"new"`
 }
 
 type example struct {
@@ -67,6 +76,9 @@ type example struct {
 func differenceOf(c geodata.Comparison, older, newer *geodata.Table) difference {
 	d := difference{Old: factsOf(older), New: factsOf(newer), Sampled: c.Sampled, CountryChanged: c.Country,
 		MovedOver100Km: c.Moved, LineChanged: c.Line, Taken: true, Examples: []example{}}
+	for _, s := range c.Sources {
+		d.Sources = append(d.Sources, sourceRows{Source: s.String(), Old: s.Rows, New: s.After})
+	}
 	for _, e := range c.Examples {
 		d.Examples = append(d.Examples, example{Addr: e.Addr, Was: shortPlace(e.Before), Is: shortPlace(e.After)})
 	}
@@ -101,6 +113,9 @@ func (d difference) print(w io.Writer, now time.Time) error {
 	fmt.Fprintf(table, "date\t%s\t%s\t\n", dateText(d.Old.Date, now), dateText(d.New.Date, now))
 	fmt.Fprintf(table, "rows\t%d\t%d\t%s\n", d.Old.Rows, d.New.Rows, growth(d.Old.Rows, d.New.Rows))
 	fmt.Fprintf(table, "places\t%d\t%d\t%s\n", d.Old.Places, d.New.Places, growth(d.Old.Places, d.New.Places))
+	for _, s := range d.Sources {
+		fmt.Fprintf(table, "networks in %s\t%d\t%d\t%s\n", s.Source, s.Old, s.New, growth(s.Old, s.New))
+	}
 	fmt.Fprintf(table, "\nof %d addresses\t\t\t\n", d.Sampled)
 	for _, row := range []struct {
 		what  string

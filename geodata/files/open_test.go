@@ -102,9 +102,10 @@ func TestDamagedDatabases(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, random, refused := filepath.Join(folder, "city.mmdb"), rand.New(rand.NewPCG(3, 5)), 0
+	base := geotest.Save(t, filepath.Join(folder, "base.tidegeo"), geotest.Table(t, geotest.Date, networks)) // in place of the embedded one
 	for i := range damages {
 		put(t, path, damaged(random, file))
-		table, err := files.Open(path)
+		table, err := files.Open(path, base)
 		if (table == nil) == (err == nil) {
 			t.Fatalf("damage %d: table %v and error %v", i, table, err)
 		}
@@ -113,4 +114,46 @@ func TestDamagedDatabases(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d damaged databases are refused", refused, damages)
+}
+
+// A file is told by its beginning where its name says nothing, and verify says what Open does.
+func TestKind(t *testing.T) {
+	folder := t.TempDir()
+	table := geotest.Table(t, geotest.Date, networks)
+	for name, tt := range map[string]struct{ content, want string }{
+		"geo":       {string(geotest.Encoded(t, table)), "geo table"},
+		"asn.csv":   {"20.0.0.0/8,4134\n", "list of AS numbers (CSV)"},
+		"feed.CSV":  {"20.0.0.0/8,DE,,,\n", "geofeed (CSV)"},
+		"a.xdb":     {"", "ip2region"},
+		"op.yml":    {"", "operator's words (YAML)"},
+		"city.mmdb": {"", "MaxMind DB"},
+	} {
+		path := filepath.Join(folder, name)
+		put(t, path, []byte(tt.content))
+		if got, err := files.Kind(path); got != tt.want || err != nil {
+			t.Errorf("Kind(%s) = %q, %v; want %q", name, got, err, tt.want)
+		}
+	}
+	if alone, err := files.Open(filepath.Join(folder, "geo")); err != nil || alone.Digest() != table.Digest() {
+		t.Errorf("a table alone under another name: %v", err)
+	}
+	if _, err := files.Kind(filepath.Join(folder, "gone")); err == nil {
+		t.Error("a file that is not there has a kind")
+	}
+}
+
+// A table beside other files has the bound of one alone.
+func TestTablesAreBounded(t *testing.T) {
+	huge := filepath.Join(t.TempDir(), "huge.tidegeo")
+	put(t, huge, nil)
+	if err := os.Truncate(huge, 64<<20+1); err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(filepath.Dir(huge), "asn.csv")
+	put(t, list, []byte("20.0.0.0/8,4134\n"))
+	for _, paths := range [][]string{{huge}, {huge, list}} {
+		if _, err := files.Open(paths...); err == nil || !strings.Contains(err.Error(), "that is no geo table") {
+			t.Errorf("Open(%d files) = %v", len(paths), err)
+		}
+	}
 }

@@ -18,16 +18,20 @@ const (
 
 // Watch notices when files change, or those that they name: an operator's words name feeds of resolvers.
 type Watch struct {
-	paths []string
-	feeds [][]string // by path
-	read  looks      // of the paths, then of their feeds
+	paths  []string
+	listed []string   // the paths, then those of their digests
+	feeds  [][]string // by path
+	read   looks      // of what is listed, then of the feeds
 }
 
 // NewWatch remembers what the files look like now. Make it before the files are read, so that a change that comes in
 // between is noticed.
 func NewWatch(paths ...string) *Watch {
-	w := &Watch{paths: paths, feeds: make([][]string, len(paths))}
-	w.remember(look(paths))
+	w := &Watch{paths: paths, listed: slices.Clone(paths), feeds: make([][]string, len(paths))}
+	for _, path := range paths {
+		w.listed = append(w.listed, load.DigestPath(path))
+	}
+	w.remember(look(w.listed))
 	return w
 }
 
@@ -53,10 +57,10 @@ func (w *Watch) Run(ctx context.Context, changed func()) {
 			return
 		case <-ticker.C:
 		}
-		if now := look(slices.Concat(w.paths, slices.Concat(w.feeds...))); !now.equal(seen) {
+		if now := look(slices.Concat(w.listed, slices.Concat(w.feeds...))); !now.equal(seen) {
 			seen, since = now, time.Now()
 		} else if !seen.equal(w.read) && time.Since(since) >= Quiet {
-			w.remember(seen[:len(w.paths)])
+			w.remember(seen[:len(w.listed)])
 			seen = w.read
 			changed()
 		}

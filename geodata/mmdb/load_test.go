@@ -111,14 +111,17 @@ func TestLoad(t *testing.T) {
 			},
 		},
 		{
-			"AS lists by prefix, with the columns' names", func(t *testing.T) []string {
+			"AS lists, with the columns' names and without", func(t *testing.T) []string {
 				return []string{
 					writeFile(t, "v4.csv", "network,autonomous_system_number,autonomous_system_organization\n20.1.0.0/16,4134,x\n::ffff:20.2.0.0/112,4837,x\n"),
-					writeFile(t, "v6.CSV", "\ufeff\"ip_range_start\",\"ip_range_end\",\"asn\"\n2a00:1::,2a00:1:ffff:ffff:ffff:ffff:ffff:ffff,4538\n2a00:2::/32,9808\n"),
+					writeFile(t, "v6.CSV", "\ufeff\"ip_range_start\",\"ip_range_end\",\"asn\"\n2a00:1::,2a00:1:ffff:ffff:ffff:ffff:ffff:ffff,4538\n2a00:2::/32,,9808\n"),
+					writeFile(t, "more.csv", "start_ip,end_ip,join_key,ASN,name\n20.3.0.0,20.3.255.255,20.3.0.0,AS4134,Chinanet\n"),
+					writeFile(t, "plain.csv", "20.4.0.0/16,as4837\n20.5.0.0,20.5.255.255,4134\n"),
 				}
 			},
 			map[string]geodata.Place{
 				"20.1.0.1": {Line: "telecom"}, "20.2.0.1": {Line: "unicom"}, "2a00:1::1": {Line: "edu"}, "2a00:2::1": {Line: "mobile"},
+				"20.3.0.1": {Line: "telecom"}, "20.4.0.1": {Line: "unicom"}, "20.5.0.1": {Line: "telecom"},
 			},
 		},
 		{
@@ -210,7 +213,12 @@ func TestLoadRefuses(t *testing.T) {
 		{"address out of range", func(t *testing.T) string {
 			return writeFile(t, "asn.csv", "1,340282366920938463463374607431768211456,1\n")
 		}, `line 1: address "340282366920938463463374607431768211456"`},
-		{"no AS number", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0,1.0.0.255,AS1\n") }, `AS number "AS1"`},
+		{"no AS number", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0,1.0.0.255,AS\n") }, `AS number "AS"`},
+		{"a name for a number", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0,1.0.0.255,ASIA1\n") }, `AS number "ASIA1"`},
+		{"a list of something else", func(t *testing.T) string {
+			return writeFile(t, "GeoLite2-City-Blocks-IPv4.csv", "network,geoname_id,registered_country_geoname_id\n1.0.0.0/24,4134,2077456\n")
+		}, `line 1: no column of ["network" "geoname_id" "registered_country_geoname_id"] has AS numbers: want one named asn or autonomous_system_number`},
+		{"no column for the number", func(t *testing.T) string { return writeFile(t, "asn.csv", "first,last,as_number\n1.0.0.0/24,1\n") }, `line 2: 2 columns, want the AS number in column 3`},
 		{"a quote that stays open", func(t *testing.T) string { return writeFile(t, "asn.csv", "1.0.0.0,1.0.0.255,1,\"x\n") }, `asn.csv": `},
 	}
 	for _, tt := range tests {

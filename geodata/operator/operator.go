@@ -109,9 +109,10 @@ func inherit(places []Place) {
 	}
 }
 
-// filled is a place with what it lacks from the network around it. A region goes with its country.
+// filled is a place with what it lacks from the network around it. A region goes with its country, and coordinates go with
+// both: those of another country would steer its clients there.
 func filled(p, wider geodata.Place) geodata.Place {
-	if !p.HasLocation {
+	if !p.HasLocation && (p.Country == "" || p.Country == wider.Country) && (p.Region == "" || p.Region == wider.Region) {
 		p.Location, p.HasLocation = wider.Location, wider.HasLocation
 	}
 	if p.Country == "" && p.Region == "" {

@@ -56,6 +56,7 @@ func TestParse(t *testing.T) {
 func TestNetworksInheritFromThoseAround(t *testing.T) {
 	f, err := Parse([]byte(`overrides:
 - {prefix: 10.1.1.0/24, country: FR}
+- {prefix: 10.1.2.0/24, line: mobile}
 - {prefix: 10.1.0.0/16, location: {lat: 1, lon: 1}, country: DE, region: DE-HE}
 - {prefix: 10.0.0.0/8, line: internal, country: NL}
 - {prefix: 11.0.0.0/16, line: internal}
@@ -68,7 +69,8 @@ func TestNetworksInheritFromThoseAround(t *testing.T) {
 		place("10.0.0.0/8", geodata.Place{Line: "internal", Country: "NL"}),
 		place("10.1.0.0/16", geodata.Place{Location: here, HasLocation: true, Country: "DE", Region: "DE-HE", Line: "internal"}),
 		place("11.0.0.0/16", geodata.Place{Line: "internal"}),
-		place("10.1.1.0/24", geodata.Place{Location: here, HasLocation: true, Country: "FR", Line: "internal"}),
+		place("10.1.1.0/24", geodata.Place{Country: "FR", Line: "internal"}), // not where 10.1.0.0/16 is
+		place("10.1.2.0/24", geodata.Place{Location: here, HasLocation: true, Country: "DE", Region: "DE-HE", Line: "mobile"}),
 	}
 	if !reflect.DeepEqual(f.Overrides, want) {
 		t.Errorf("overrides %+v, want %+v", f.Overrides, want)
@@ -98,6 +100,8 @@ var wrongFiles = []struct {
 	{"longer than /24", "overrides:\n- {prefix: 10.0.0.0/25, line: x}\n", "line 2: prefix 10.0.0.0/25 is longer than /24: a table tells /24 and /56 networks apart, and nothing finer"},
 	{"longer than /56", "rtt:\n- {prefix: '2001:db8::/57', sites: {fra: 1}}\n", "line 2: prefix 2001:db8::/57 is longer than /56: a table tells /24 and /56 networks apart, and nothing finer"},
 	{"a resolver longer than /64", "resolvers:\n- {prefix: '2001:db8::/65', country: DE}\n", "line 2: prefix 2001:db8::/65 is longer than /64: a table tells resolvers apart by address, of IPv6 by /64, and nothing finer"},
+	{"behind NAT64", "overrides:\n- {prefix: '64:ff9b::/96', line: x}\n", "line 2: prefix 64:ff9b::/96: clients behind NAT64 are placed by the IPv4 address in theirs: write the IPv4 prefix"},
+	{"some behind NAT64", "rtt:\n- {prefix: '64:ff9b::c000:200/120', sites: {fra: 1}}\n", "line 2: prefix 64:ff9b::c000:200/120: clients behind NAT64 are placed by the IPv4 address in theirs: write the IPv4 prefix"},
 	{"bits behind the length", "overrides:\n- {prefix: 10.1.2.3/8, line: x}\n", "line 2: prefix 10.1.2.3/8 has bits behind its length: did you mean 10.0.0.0/8?"},
 	{"a mapped prefix", "overrides:\n- {prefix: '::ffff:10.0.0.0/104', line: x}\n", "line 2: prefix ::ffff:10.0.0.0/104: write the IPv4 prefix itself"},
 	{"a prefix twice", "overrides:\n- {prefix: 10.0.0.0/8, line: x}\n- {prefix: 10.0.0.0/8, line: y}\n", "line 3: 10.0.0.0/8 is listed on line 2 already: keep one of them"},

@@ -17,6 +17,9 @@ type finest struct {
 	err          error
 }
 
+// nat64 is the well-known prefix of RFC 6052 section 2.1.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 func (p *parser) prefix(n *yaml.Node, finest finest) netip.Prefix {
 	s := p.text(n)
 	if s == "" {
@@ -34,6 +37,8 @@ func (p *parser) prefix(n *yaml.Node, finest finest) netip.Prefix {
 	switch {
 	case prefix.Addr().Is4In6():
 		p.fail(n, "prefix %s: write the IPv4 prefix itself", s)
+	case nat64.Overlaps(prefix) && prefix.Bits() >= nat64.Bits():
+		p.fail(n, "prefix %s: clients behind NAT64 are placed by the IPv4 address in theirs: write the IPv4 prefix", s)
 	case prefix.Bits() > bits:
 		p.fail(n, "prefix %s is longer than /%d: %w", s, bits, finest.err)
 	case prefix.Masked() != prefix:

@@ -9,12 +9,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/files"
+	"tidegate.dev/tidegate/geodata/load"
 )
 
 // Folder is where geo files are brought to.
@@ -99,19 +101,36 @@ func (f Folder) current(paths []string) *geodata.Table {
 	return table
 }
 
-// place renames files that are whole on disk into the folder. Daemons wait until all of them have rested.
+// place renames files that are whole on disk into the folder, each with its digest, which daemons hold it against. There is
+// none while the two do not belong together. Daemons wait until all of them have rested.
 func (f Folder) place(stage string, names []string) error {
 	for _, name := range names {
-		if err := finish(filepath.Join(stage, name)); err != nil {
+		path := filepath.Join(stage, name)
+		if err := errors.Join(writeDigest(path), finish(path), finish(load.DigestPath(path))); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
 	for _, name := range names {
-		if err := os.Rename(filepath.Join(stage, name), filepath.Join(f.Path, name)); err != nil {
+		from, to := filepath.Join(stage, name), filepath.Join(f.Path, name)
+		if err := os.Remove(load.DigestPath(to)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the digest of %s: %w", name, err)
+		}
+		if err := os.Rename(from, to); err != nil {
 			return fmt.Errorf("put %s into place: %w", name, err)
+		}
+		if err := os.Rename(load.DigestPath(from), load.DigestPath(to)); err != nil {
+			return fmt.Errorf("put the digest of %s into place: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func writeDigest(path string) error {
+	line, err := load.DigestLine(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(load.DigestPath(path), []byte(line), 0o600)
 }
 
 // finish makes a file readable for the daemons, and waits until it is on disk.

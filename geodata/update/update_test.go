@@ -3,6 +3,7 @@ package update
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,8 +69,13 @@ func (f Folder) holds(t *testing.T, date time.Time, names ...string) {
 		}
 	}
 	slices.Sort(names)
-	if !slices.Equal(have, names) {
-		t.Errorf("the folder has %v, want %v", have, names)
+	want := slices.Clone(names)
+	for _, name := range names {
+		want = append(want, "."+name+".sha256")
+	}
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		t.Errorf("the folder has %v, want %v", have, want)
 		return
 	}
 	if len(names) == 0 {
@@ -284,7 +290,37 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(f.Path)
-	if err != nil || len(entries) != 2 || entries[0].Name() != ".update-new" || entries[1].Name() != "city.mmdb" {
+	if err != nil || len(entries) != 3 || entries[1].Name() != ".update-new" || entries[2].Name() != "city.mmdb" {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// A MaxMind DB has no checksum. What update placed has one beside it, as sha256sum prints it: a file that is damaged later
+// is refused, also where all of it can be read, and one that is replaced by hand without its digest.
+func TestDamageIsSeen(t *testing.T) {
+	f, _ := folder(t)
+	good := database(t, june, 0)
+	if _, err := f.URL(t.Context(), serve(t, func() []byte { return good })+"/city.mmdb", ""); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(f.Path, "city.mmdb")
+	line, err := os.ReadFile(filepath.Join(f.Path, ".city.mmdb.sha256"))
+	if want := fmt.Sprintf("%x  city.mmdb\n", sha256.Sum256(good)); err != nil || string(line) != want {
+		t.Fatalf("the digest is %q, %v; want %q", line, err, want)
+	}
+	damaged := bytes.Replace(bytes.Clone(good), []byte("a city of DE"), []byte("a city of DF"), 1)
+	for name, content := range map[string][]byte{"damaged": damaged, "replaced": database(t, july, 0)} {
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := files.Open(path); err == nil || !strings.Contains(err.Error(), ".city.mmdb.sha256") {
+			t.Errorf("%s: Open = %v", name, err)
+		}
+	}
+	if err := os.Remove(filepath.Join(f.Path, ".city.mmdb.sha256")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Open(path); err != nil {
+		t.Errorf("without a digest: %v", err)
 	}
 }

@@ -39,6 +39,8 @@ var geoReasons = []struct {
 	{geodata.ErrOlder, "older"},
 	{geodata.ErrRows, "rows"},
 	{geodata.ErrCountries, "countries"},
+	{geodata.ErrLines, "lines"},
+	{geodata.ErrMoved, "moved"},
 	{ErrRehearsal, "rehearsal"},
 }
 
