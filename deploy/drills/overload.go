@@ -15,7 +15,7 @@ import (
 
 // Relief is what a crowd at one site met.
 type Relief struct {
-	// Shed is how long it took until the site got no more than its high mark, Back how long after the crowd had gone all its
+	// Shed is how long it took until the site got no more than its capacity, Back how long after the crowd had gone all its
 	// clients were answered with it again.
 	Shed, Back time.Duration
 	// Requests were sent in all, Failed of them, and Elsewhere is the part that went to other sites in the end.
@@ -23,12 +23,11 @@ type Relief struct {
 	Elsewhere        float64
 }
 
-// The crowd of Overload: so many requests a second, to a site that can carry SiteCapacity and is full at HighMark of it.
+// The crowd of Overload: so many requests a second, to a site that can carry capacity.
 const (
-	crowdSize  = 48
+	crowdSize  = 160
 	crowdRPS   = 20
 	capacity   = 12
-	highMark   = 0.9
 	crowdLimit = 3 * time.Minute
 	// crowdWindow is over how long the site's rate is taken.
 	crowdWindow = 10 * time.Second
@@ -49,7 +48,7 @@ func (d *Drills) Overload(ctx context.Context, site string) (r Relief, err error
 		return r, err
 	}
 	r.Shed = time.Since(start)
-	d.Say("%s: %d requests/s where %d/s are its capacity; after %v it got no more than its high mark, %.0f %% went elsewhere, %d of %d failed",
+	d.Say("%s: %d requests/s where %d/s are its capacity; after %v it got no more, %.0f %% went elsewhere, %d of %d failed",
 		site, crowdRPS, capacity, r.Shed.Round(time.Second), 100*r.Elsewhere, r.Failed, r.Requests)
 	start = time.Now()
 	err = until(ctx, func() error {
@@ -92,7 +91,7 @@ type sent struct {
 // gather finds clients of different networks that the site is nearest to.
 func (d *Drills) gather(ctx context.Context, site string) (*crowd, error) {
 	c := &crowd{d: d, site: site, client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
-	for second := 0; second < 256; second += 32 {
+	for second := 0; second < 256; second += 16 {
 		for first := 1; first < 224 && len(c.members) < crowdSize; first++ {
 			m := &member{subnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(first), byte(second), 7, 0}), 24)}
 			if err := c.resolve(ctx, m); err != nil {
@@ -136,7 +135,11 @@ func (c *crowd) press(ctx context.Context) (r Relief, err error) {
 			return r, errors.Join(fmt.Errorf("%s was never relieved of its crowd", c.site), ctx.Err())
 		case <-ticker.C:
 		}
-		if r = c.seen(time.Now()); i > crowdRPS*int(crowdWindow/time.Second) && 1-r.Elsewhere <= highMark*capacity/crowdRPS {
+		r = c.seen(time.Now())
+		if i%(15*crowdRPS) == 0 {
+			c.d.Say("%s: %.0f %% of %d requests/s go elsewhere", c.site, 100*r.Elsewhere, crowdRPS)
+		}
+		if i > crowdRPS*int(crowdWindow/time.Second) && (1-r.Elsewhere)*crowdRPS <= capacity {
 			return r, nil
 		}
 	}
