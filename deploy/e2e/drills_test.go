@@ -92,18 +92,6 @@ func TestSiteIsCutOff(t *testing.T) {
 	within(t, "a site that is cut off", took, soon)
 }
 
-// A site that gets more than it can carry sheds to its neighbours, and gets its clients back.
-func TestSiteIsOverloaded(t *testing.T) {
-	needRealNodes(t)
-	r, err := newDrills().Overload(drillContext(t), "fra")
-	check(t, err)
-	if r.Failed > 0 {
-		t.Errorf("%d of %d requests failed", r.Failed, r.Requests)
-	}
-	within(t, "relief of a site", r.Shed, 2*time.Minute)
-	within(t, "return of its clients", r.Back, 2*time.Minute)
-}
-
 func TestHubIsLost(t *testing.T) {
 	loss, err := newDrills().LoseHub(drillContext(t), 10*time.Second, 500, false)
 	check(t, err)
