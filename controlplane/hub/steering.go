@@ -98,7 +98,7 @@ func (s *steering) input(in Inputs, service *plan.CompiledService, workload stri
 		})
 	}
 	for _, c := range service.All.Classes.Demand().List {
-		class := loop.Class{Key: c.Key, Weight: c.Weight}
+		class := loop.Class{Key: c.Key}
 		for k, candidate := range c.Candidates {
 			class.Candidates = append(class.Candidates, loop.Candidate{
 				Site: int(candidate.Site), Tier: candidate.Tier, Cost: solve.Cost(c.CostMicros[k]),

@@ -99,8 +99,6 @@ type Site struct {
 type Class struct {
 	Key        plan.ClassKey
 	Candidates []Candidate
-	// Weight is the part of the demand that the class is taken for while nothing is known of it.
-	Weight int64
 }
 
 // Candidate is a site that a class may get.
@@ -128,7 +126,7 @@ type Output struct {
 	Frozen bool
 	// Sites has the numbers that made the decision.
 	Sites []SiteFigures
-	// Demand is the estimate, by class, and Distance the mean cost of what was decided, per request.
+	// Demand is the estimate, by class.
 	Demand []gslb.MilliRPS
 	Notes  []string
 }

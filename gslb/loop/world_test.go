@@ -88,7 +88,7 @@ func (w *world) input() Input {
 func rps(v float64) gslb.MilliRPS { return gslb.MilliRPS(math.Round(v * 1000)) }
 
 func (w *world) class(i int) Class {
-	c := Class{Key: w.classes[i].key, Weight: 1}
+	c := Class{Key: w.classes[i].key}
 	for site := range w.sites {
 		if cost, ok := w.classes[i].costs[site]; ok {
 			c.Candidates = append(c.Candidates, Candidate{Site: site, Tier: uint8(w.tier(i, cost)), Cost: cost})

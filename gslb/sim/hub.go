@@ -87,7 +87,7 @@ func (p *Production) input() loop.Input {
 }
 
 func classInput(d *plan.DemandClass) loop.Class {
-	c := loop.Class{Key: d.Key, Weight: d.Weight}
+	c := loop.Class{Key: d.Key}
 	for k, candidate := range d.Candidates {
 		c.Candidates = append(c.Candidates, loop.Candidate{Site: int(candidate.Site), Tier: candidate.Tier, Cost: solve.Cost(d.CostMicros[k])})
 	}
