@@ -77,16 +77,24 @@ type Lifecycle struct {
 	Ready, Annotated, Rescaled, Deleted time.Duration
 }
 
-// ExportLifecycle exports a workload, changes its annotation and its replicas, and deletes it.
-func (d *Drills) ExportLifecycle(ctx context.Context, e Export) (l Lifecycle, err error) {
+// Serve exports the workload and waits until every client gets its own site. Ready counts as in Lifecycle.
+func (d *Drills) Serve(ctx context.Context, e Export) (ready time.Duration, err error) {
 	if err := d.Create(ctx, e); err != nil {
-		return l, err
+		return 0, err
 	}
 	if err := d.podsReady(ctx, e); err != nil {
-		return l, err
+		return 0, err
 	}
-	if l.Ready, err = d.Expect(ctx, e.Domain(), Everyone(), time.Now(), reaction); err != nil {
-		return l, fmt.Errorf("%s: pods are Ready but answers are not there: %w", e.Name, err)
+	if ready, err = d.Expect(ctx, e.Domain(), Everyone(), time.Now(), reaction); err != nil {
+		return 0, fmt.Errorf("%s: pods are Ready but answers are not there: %w", e.Name, err)
+	}
+	return ready, nil
+}
+
+// ExportLifecycle exports a workload, changes its annotation and its replicas, and deletes it.
+func (d *Drills) ExportLifecycle(ctx context.Context, e Export) (l Lifecycle, err error) {
+	if l.Ready, err = d.Serve(ctx, e); err != nil {
+		return l, err
 	}
 	if l.Annotated, err = d.renamed(ctx, e); err != nil {
 		return l, fmt.Errorf("%s: annotation changed: %w", e.Name, err)

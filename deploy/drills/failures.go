@@ -24,29 +24,29 @@ const (
 var heirOf = map[string]string{"fra": "iad", "pek": "fra", "iad": "fra"}
 
 // HangLoadBalancer stops a site's load balancer from answering (its process is suspended, so that connections hang) and
-// measures how long both name servers go on naming it.
-func (d *Drills) HangLoadBalancer(ctx context.Context, site string) (took time.Duration, err error) {
+// measures how long both name servers go on naming it in answers for a name.
+func (d *Drills) HangLoadBalancer(ctx context.Context, name, site string) (took time.Duration, err error) {
 	pids, err := d.loadBalancerPIDs(site)
 	if err != nil {
 		return 0, err
 	}
 	hang := func() error { return signalAll(pids, syscall.SIGSTOP) }
 	goOn := func() error { return signalAll(pids, syscall.SIGCONT) }
-	if took, err = d.lose(ctx, site, hang, goOn); err != nil {
+	if took, err = d.lose(ctx, name, site, hang, goOn); err != nil {
 		return 0, fmt.Errorf("load balancer of %s hangs: %w", site, err)
 	}
 	d.Say("%s: its load balancer hung; after %v no answer named it", site, took.Round(time.Millisecond))
-	return took, d.wellAgain(ctx, "the load balancer of "+site+" goes on")
+	return took, d.wellAgain(ctx, name, "the load balancer of "+site+" goes on")
 }
 
-// lose takes a site away, waits until no answer names it, and brings it back whatever became of that.
-func (d *Drills) lose(ctx context.Context, site string, away, back func() error) (took time.Duration, err error) {
+// lose takes a site away, waits until no answer for the name has it, and brings it back whatever became of that.
+func (d *Drills) lose(ctx context.Context, name, site string, away, back func() error) (took time.Duration, err error) {
 	defer func() { err = errors.Join(err, back()) }()
 	start := time.Now()
 	if err := away(); err != nil {
 		return 0, err
 	}
-	return d.Expect(ctx, daemons.SampleName, Without(site, heirOf[site]), start, reaction)
+	return d.Expect(ctx, name, Without(site, heirOf[site]), start, reaction)
 }
 
 // loadBalancerPIDs reads which processes the site's agent runs as its load balancer.
@@ -98,16 +98,16 @@ func signalAll(pids []int, signal syscall.Signal) error {
 func (d *Drills) CutSite(ctx context.Context, site string) (took time.Duration, err error) {
 	cut := func() error { return d.Cluster.Cut(site) }
 	heal := func() error { return d.Cluster.Heal(site) }
-	if took, err = d.lose(ctx, site, cut, heal); err != nil {
+	if took, err = d.lose(ctx, daemons.SampleName, site, cut, heal); err != nil {
 		return 0, fmt.Errorf("network of %s cut: %w", site, err)
 	}
 	d.Say("%s: its network was cut; after %v no answer named it", site, took.Round(time.Millisecond))
-	return took, d.wellAgain(ctx, "the network of "+site+" is back")
+	return took, d.wellAgain(ctx, daemons.SampleName, "the network of "+site+" is back")
 }
 
-// wellAgain waits until every client gets its own site again.
-func (d *Drills) wellAgain(ctx context.Context, what string) error {
-	took, err := d.Expect(ctx, daemons.SampleName, Everyone(), time.Now(), recovery)
+// wellAgain waits until every client that asks for the name gets its own site again.
+func (d *Drills) wellAgain(ctx context.Context, name, what string) error {
+	took, err := d.Expect(ctx, name, Everyone(), time.Now(), recovery)
 	if err != nil {
 		return fmt.Errorf("%s, but answers are not back: %w", what, err)
 	}

@@ -40,7 +40,7 @@ func TestWithoutStartsAgainAfterAnError(t *testing.T) {
 
 func TestLoseBringsBackAfterAnError(t *testing.T) {
 	back := 0
-	_, err := new(Drills).lose(t.Context(), "fra", func() error { return errDrill }, func() error { back++; return nil })
+	_, err := new(Drills).lose(t.Context(), "chat", "fra", func() error { return errDrill }, func() error { back++; return nil })
 	if !errors.Is(err, errDrill) || back != 1 {
 		t.Errorf("%v, brought back %d times", err, back)
 	}

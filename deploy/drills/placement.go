@@ -39,7 +39,7 @@ func (d *Drills) ScaleSiteToZero(ctx context.Context, site string) (took time.Du
 		return 0, fmt.Errorf("%s scaled to zero: %w", site, err)
 	}
 	d.Say("%s: scaled to zero; after %v no answer named it", site, took.Round(time.Millisecond))
-	return took, d.wellAgain(ctx, site+" is placed on again")
+	return took, d.wellAgain(ctx, daemons.SampleName, site+" is placed on again")
 }
 
 func (d *Drills) annotateSample(ctx context.Context, change string) error {

@@ -80,7 +80,7 @@ func TestSiteScaledToZero(t *testing.T) {
 
 func TestLoadBalancerHangs(t *testing.T) {
 	needRealNodes(t) // fake pods answer no probe, so every endpoint is down and none can be told apart
-	took, err := newDrills().HangLoadBalancer(drillContext(t), "pek")
+	took, err := newDrills().HangLoadBalancer(drillContext(t), daemons.SampleName, "pek")
 	check(t, err)
 	within(t, "a dead load balancer", took, soon)
 }

@@ -85,7 +85,7 @@ func onCluster(ctx context.Context, folder string, o options) (err error) {
 		slow = within("main.up_warm", time.Since(start), warmLimit)
 	}
 	d := &drills.Drills{Cluster: c, Say: c.Say}
-	return errors.Join(slow, lifecycles(ctx, d, o.exports), deaths(ctx, d, o.deaths), hubLoss(ctx, d, o))
+	return errors.Join(slow, lifecycles(ctx, d, o.exports), hubLoss(ctx, d, o), deaths(ctx, d, o.deaths))
 }
 
 func result(name string, value float64, unit string) {
@@ -134,14 +134,13 @@ func lifecycles(ctx context.Context, d *drills.Drills, count int) error {
 
 // deaths prints how long answers went on naming a load balancer that hangs.
 func deaths(ctx context.Context, d *drills.Drills, count int) error {
-	sites := d.Cluster.Plan.Sites()
 	var times []time.Duration
-	for i := range count {
-		took, err := d.HangLoadBalancer(ctx, sites[i%len(sites)].Name)
+	for len(times) < count {
+		round, err := deathsOfOne(ctx, d, len(times), count)
 		if err != nil {
-			return fmt.Errorf("death %d of %d: %w", i+1, count, err)
+			return fmt.Errorf("death %d of %d: %w", len(times)+len(round)+1, count, err)
 		}
-		times = append(times, took)
+		times = append(times, round...)
 	}
 	if count == 0 {
 		return nil
@@ -150,6 +149,27 @@ func deaths(ctx context.Context, d *drills.Drills, count int) error {
 	result("main.dead_backend_p50", times[(count-1)/2].Seconds(), "s")
 	result("main.dead_backend_p99", times[(count*99+99)/100-1].Seconds(), "s")
 	return within("main.dead_backend_max", times[count-1], soon)
+}
+
+// deathsOfOne makes an export of its own and has it lose every site in turn. A site that dies again soon after it came back is
+// held back for minutes (the flap limit of gslb/health); with a new export each time, every death is the first.
+func deathsOfOne(ctx context.Context, d *drills.Drills, done, count int) (times []time.Duration, err error) {
+	e := drills.Export{Name: fmt.Sprintf("mortal-%d", done), Port: 12_000 + done}
+	if _, err := d.Serve(ctx, e); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.Delete(context.WithoutCancel(ctx), e)) }()
+	for _, site := range d.Cluster.Plan.Sites() {
+		if done+len(times) == count {
+			break
+		}
+		took, err := d.HangLoadBalancer(ctx, e.Domain(), site.Name)
+		if err != nil {
+			return times, err
+		}
+		times = append(times, took)
+	}
+	return times, nil
 }
 
 func hubLoss(ctx context.Context, d *drills.Drills, o options) error {
