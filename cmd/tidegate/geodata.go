@@ -16,6 +16,8 @@ import (
 	"tidegate.dev/tidegate/geodata/dbip"
 	"tidegate.dev/tidegate/geodata/embedded"
 	"tidegate.dev/tidegate/geodata/files"
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
 )
 
 func geodataCommand(o *options) *cobra.Command {
@@ -92,11 +94,13 @@ type tableFacts struct {
 	Rows   int       `json:"rows"`
 	Places int       `json:"places"`
 	Digest string    `json:"digest"`
+	// Measured are the sites that there are round-trip times to.
+	Measured []gslb.SiteID `json:"measured,omitempty"`
 }
 
 func factsOf(table *geodata.Table) tableFacts {
 	f := geodata.FiguresOf(table)
-	return tableFacts{Source: f.Source, Date: f.Date, Rows: f.Rows, Places: f.Places, Digest: table.Digest()}
+	return tableFacts{Source: f.Source, Date: f.Date, Rows: f.Rows, Places: f.Places, Digest: table.Digest(), Measured: plan.MeasuredSites(table)}
 }
 
 func (v verified) print(w io.Writer, now time.Time) error {
@@ -107,6 +111,9 @@ func (v verified) print(w io.Writer, now time.Time) error {
 	fmt.Fprintf(w, "date    %s\n", dateText(v.Date, now))
 	fmt.Fprintf(w, "rows    %d\n", v.Rows)
 	fmt.Fprintf(w, "places  %d\n", v.Places)
+	if len(v.Measured) > 0 {
+		fmt.Fprintf(w, "times   to %v\n", v.Measured)
+	}
 	_, err := fmt.Fprintf(w, "digest  %s\n", v.Digest)
 	return err
 }

@@ -63,6 +63,13 @@ func TestVerify(t *testing.T) {
 			t.Errorf("prints\n%s\nwithout %q", stdout, want)
 		}
 	}
+	times := filepath.Join(folder, "rtt.yaml")
+	if err := os.WriteFile(times, []byte("rtt:\n- {prefix: 20.0.0.0/16, sites: {fra: 9, pek: 180}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, _, err = run(t, "geodata", "verify", database, times); err != nil || !strings.Contains(stdout, "times   to [fra pek]\n") {
+		t.Errorf("prints\n%s, %v, without the sites that were measured", stdout, err)
+	}
 	stdout, _, err = run(t, "geodata", "verify", database, "-o", "json")
 	var v verified
 	if err != nil || json.Unmarshal([]byte(stdout), &v) != nil || v.Places != 2 || !v.Date.Equal(geotest.Date) || v.Files[0].Kind != "MaxMind DB" {

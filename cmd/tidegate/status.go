@@ -112,7 +112,10 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 	if s.GeoDigest != "" {
 		fmt.Fprintf(w, "geo table %s: %s, data of %s\n", s.GeoDigest, s.GeoSource, dateText(s.GeoDate, now))
 	}
-	for _, trouble := range []string{s.Hold, s.Refused, s.GeoTrouble} {
+	if s.HeavyResolvers > 0 {
+		fmt.Fprintf(w, "%d heavy resolvers: where their clients' class is split, they are cut by time\n", s.HeavyResolvers)
+	}
+	for _, trouble := range append([]string{s.Hold, s.Refused, s.GeoTrouble}, s.Warnings...) {
 		if trouble != "" {
 			fmt.Fprintf(w, "! %s\n", hanging(trouble, 2))
 		}

@@ -79,3 +79,17 @@ func TestStatusOfRefusals(t *testing.T) {
 		t.Errorf("prints\n%s\nwithout %q", got, want)
 	}
 }
+
+// What is used and may be a mistake, and who is cut by time.
+func TestHubStatusOfWarnings(t *testing.T) {
+	s := hub.Status{Daemon: "hub", Leading: true, Since: noon, HeavyResolvers: 7, Warnings: []string{"no site is called frankfurt"}}
+	got := status(t, s)
+	for _, want := range []string{"7 heavy resolvers: where their clients' class is split, they are cut by time\n", "! no site is called frankfurt\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("prints\n%s\nwithout %q", got, want)
+		}
+	}
+	if got := status(t, hub.Status{Daemon: "hub", Leading: true, Since: noon}); strings.Contains(got, "heavy") {
+		t.Errorf("prints\n%s", got)
+	}
+}

@@ -22,6 +22,7 @@ type heard struct {
 	sites   map[gslb.SiteID]SiteObservation
 	servers map[string]ServerObservation
 	answers answerSums // since they were last taken
+	heavy   heavyResolvers
 	refused uint64
 }
 
@@ -94,6 +95,7 @@ func (h *heard) takeServer(r bushub.Report) (news bool, err error) {
 	defer h.mu.Unlock()
 	before, known := h.servers[report.Name]
 	h.answers.add(report.Answers)
+	h.heavy.hear(report.Answers)
 	report.Answers = nil
 	h.servers[report.Name] = ServerObservation{Report: report, Received: r.Received}
 	return !known || before.Report.Generation != report.Generation || before.Report.Refused != report.Refused, nil

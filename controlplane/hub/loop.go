@@ -191,7 +191,8 @@ func (l *Loop) pass(ctx context.Context) {
 	if l.steer.due(in.Now) && in.warmingUp() == "" {
 		l.steer.turn(in, l.heard.takeAnswers())
 	}
-	in.Steered = l.steer.outputs
+	in.Steered, in.HeavyResolvers = l.steer.outputs, l.heard.heavyResolvers(in.Now, in.Current)
+	l.ok("use the measured round-trip times", l.steer.unknownTimes())
 	out := Plan(in)
 	l.note(in, out)
 	if out.Hold != "" {

@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -55,6 +56,8 @@ type Inputs struct {
 
 	// Steered is what the last turn of the control loop decided, by service. One that is missing keeps the splits it has.
 	Steered map[gslb.Name]loop.Output
+	// HeavyResolvers are those that carry more than 1/32 of a demand class, sorted.
+	HeavyResolvers []netip.Addr
 
 	// Current is the map that Head names; nil and zero while nothing is published.
 	Current *plan.Map

@@ -35,6 +35,10 @@ type Status struct {
 	Names       []NameStatus       `json:"names"`
 	NameServers []ServerStatus     `json:"nameServers"`
 	Loads       []LoadStatus       `json:"loads"`
+	// HeavyResolvers is how many resolvers the published map says carry more than 1/32 of a demand class.
+	HeavyResolvers int `json:"heavyResolvers,omitempty"`
+	// Warnings are what is used and may be a mistake.
+	Warnings []string `json:"warnings,omitempty"`
 	// ReportsRefused counts reports that could not be read or spoke for another.
 	ReportsRefused uint64 `json:"reportsRefused"`
 }
@@ -146,6 +150,9 @@ func (l *Loop) Status() Status {
 func (l *Loop) note(in Inputs, out Outputs) {
 	s := statusOf(in, out)
 	s.ReportsRefused, s.Loads = l.heard.refusedCount(), l.steer.loads()
+	if err := l.steer.unknownTimes(); err != nil {
+		s.Warnings = []string{err.Error()}
+	}
 	l.late.note(s.Sites, in.Now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,6 +165,9 @@ func statusOf(in Inputs, out Outputs) Status {
 		Sites:     []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}}
 	if out.Refused != nil {
 		s.Refused = out.Refused.Error()
+	}
+	if in.Current != nil {
+		s.HeavyResolvers = len(in.Current.HeavyResolvers)
 	}
 	sites := map[string]*site{}
 	for _, object := range byName(in.Sites) {

@@ -66,6 +66,14 @@ func (s *steering) compile(in Inputs) {
 	}
 }
 
+// unknownTimes tells of round-trip times in the geo table that are of no site of the map.
+func (s *steering) unknownTimes() error {
+	if s.compiled == nil || len(s.compiled.UnknownTimes) == 0 {
+		return nil
+	}
+	return s.compiled.UnknownTimes
+}
+
 func policyOf(s *plan.Service) loop.Policy {
 	p := loop.Policy{TTL: s.TTL}
 	if w := s.Steering.Watermarks; w != (plan.Watermarks{}) {

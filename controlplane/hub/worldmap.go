@@ -16,7 +16,8 @@ import (
 // worldMap writes what name servers shall serve. A name that was served keeps at least the endpoints it had, with
 // nothing ready, until there are others.
 func worldMap(in Inputs, sites *siteTable, zones *zoneTable, exports *exportTable) *plan.Map {
-	m := &plan.Map{Sites: sites.mapSites(), Zones: append(zones.mapZones(), zones.needed(exports)...)}
+	m := &plan.Map{Sites: sites.mapSites(), Zones: append(zones.mapZones(), zones.needed(exports)...),
+		HeavyResolvers: slices.Clone(in.HeavyResolvers)}
 	for _, e := range exports.list {
 		if !e.running() || e.ruling.Canonical == "" || !contain(m.Zones, e.ruling.Canonical) {
 			continue // a name in a zone that is gone, and that no map has any more

@@ -7,17 +7,20 @@ import (
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
+	"tidegate.dev/tidegate/gslb/tally"
 	"tidegate.dev/tidegate/gslb/world"
 )
 
 // answersOf takes what was answered since the last call, as much of it as a report may have.
-func answersOf(snapshot *world.Snapshot) (list []signal.ServiceAnswers) {
+func answersOf(snapshot *world.Snapshot, resolvers *tally.Resolvers) (list []signal.ServiceAnswers) {
 	for i := range snapshot.Plan.Services {
 		if s := countsOf(&snapshot.Plan.Services[i], snapshot.Service(i)); len(s.Classes) > 0 {
 			list = append(list, s)
 		}
 	}
-	return most(list, signal.MaxAnswers)
+	list = most(list, signal.MaxAnswers)
+	addResolvers(list, heaviest(snapshot, resolvers, signal.MaxResolvers))
+	return list
 }
 
 // countsOf takes the counts of one service, its classes in the order of their keys.

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -273,6 +274,63 @@ func TestWarningsFollowTheTable(t *testing.T) {
 		}
 		if got := r.Status().Warnings; len(got) != step.warnings {
 			t.Errorf("a table with line %s: warnings %q, want %d", step.line, got, step.warnings)
+		}
+	}
+}
+
+// Times that were measured to a site of another name are told in the log once, and in the status as long as it lasts:
+// whether the table changes or the map.
+func TestUnknownMeasuredSites(t *testing.T) {
+	measured := func(date time.Time, site gslb.SiteID) *plan.Geo {
+		var b geodata.Builder
+		if err := b.RTT("rtt.yaml").Add(netip.MustParsePrefix(geoClients[0]), []geodata.SiteRTT{{Site: site, Milliseconds: 9}}); err != nil {
+			t.Fatal(err)
+		}
+		table, err := b.Build(geodata.Origin{Source: "test", Date: date})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.NewGeo(table)
+	}
+	r := startWith(t, "", Config{Geo: measured(june, "s00"), GeoFrom: GeoFiles})
+	defer r.stop()
+	var log strings.Builder
+	r.config.Log = slog.New(slog.NewTextHandler(&log, nil))
+	offer := func(generation uint64, sites int) error {
+		m := nearMap()
+		if sites == 3 {
+			m.Sites = append(m.Sites, plan.Site{ID: "s99"})
+		}
+		return r.offer(generation, m)
+	}
+	swap := func(month int, site gslb.SiteID) error {
+		return r.ProposeGeo(t.Context(), GeoProposal{Geo: measured(june.AddDate(0, month, 0), site), From: GeoFiles, Meant: true})
+	}
+	for _, step := range []struct {
+		name   string
+		do     func() error
+		sites  int
+		logged int
+	}{
+		{"all known", func() error { return offer(1, 2) }, 0, 0},
+		{"another table", func() error { return swap(1, "s99") }, 1, 1},
+		{"another map", func() error { return offer(2, 2) }, 1, 1},
+		{"a map with the site", func() error { return offer(3, 3) }, 0, 1},
+		{"without it again", func() error { return offer(4, 2) }, 1, 2},
+		{"a mended table", func() error { return swap(2, "s01") }, 0, 2},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(step.name, err)
+		}
+		s := r.Status()
+		if s.GeoUnknownSites != step.sites || len(s.Warnings) != step.sites {
+			t.Errorf("%s: %d sites, warnings %q", step.name, s.GeoUnknownSites, s.Warnings)
+		}
+		if step.sites > 0 && !strings.Contains(s.Warnings[0], "[s99]: their times are ignored; correct the names under rtt") {
+			t.Errorf("%s: %q", step.name, s.Warnings)
+		}
+		if n := strings.Count(log.String(), "that the map does not have: [s99]"); n != step.logged {
+			t.Errorf("%s: logged %d times, want %d", step.name, n, step.logged)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type GeoStatus struct {
 	GeoKept bool `json:"geoKept,omitempty"`
 	// GeoWanted is the digest of another geo table that the map was planned with; empty if it is the node's own.
 	GeoWanted string `json:"geoWanted,omitempty"`
+	// GeoUnknownSites is how many sites the table has round-trip times to that the map does not have; Warnings names them.
+	GeoUnknownSites int `json:"geoUnknownSites,omitempty"`
 	// GeoTrouble is why the table that the operator or the hub offers is not in use; empty if it is.
 	GeoTrouble string `json:"geoTrouble,omitempty"`
 	// GeoReloads counts the tables that were offered since the start, by what became of them: one of GeoResults.

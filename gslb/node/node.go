@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"tidegate.dev/tidegate/gslb/keep"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/probe"
+	"tidegate.dev/tidegate/gslb/tally"
 	"tidegate.dev/tidegate/gslb/world"
 )
 
@@ -56,6 +58,8 @@ type Node struct {
 	swapped  chan struct{} // holds one note: there is something to report
 	headNews chan struct{} // holds one note: a map with another head is served
 	prober   *probe.Prober
+	// resolvers counts the answers to single resolvers, of all services.
+	resolvers *tally.Resolvers
 	// geo is the table in use. The loop writes it, and never while a proposal of a map is on its way.
 	geo         atomic.Pointer[geoInUse]
 	proposal    sync.Mutex // one proposal at a time is compiled
@@ -83,14 +87,15 @@ type compiledProposal struct {
 // New makes a node; Run starts it.
 func New(config Config) *Node {
 	n := &Node{
-		config:   config,
-		store:    world.NewStore(),
-		compiled: make(chan compiledProposal),
-		tables:   make(chan compiledGeo),
-		verdicts: make(chan probe.Verdict, 1024),
-		swapped:  make(chan struct{}, 1),
-		headNews: make(chan struct{}, 1),
-		status:   newStatus(),
+		config:    config,
+		store:     world.NewStore(),
+		compiled:  make(chan compiledProposal),
+		tables:    make(chan compiledGeo),
+		verdicts:  make(chan probe.Verdict, 1024),
+		swapped:   make(chan struct{}, 1),
+		headNews:  make(chan struct{}, 1),
+		resolvers: tally.NewResolvers(rand.Uint64()),
+		status:    newStatus(),
 	}
 	n.geo.Store(&geoInUse{Geo: config.Geo, from: cmp.Or(config.GeoFrom, GeoEmbedded), kept: config.GeoKept})
 	n.status.setGeoTrouble(config.GeoTrouble)
@@ -153,6 +158,7 @@ func (n *Node) Refused(err error) {
 // Run owns the builder until ctx ends.
 func (n *Node) Run(ctx context.Context) error {
 	l := loop{node: n, builder: world.NewBuilder(), known: n.loadKnown(), lastSwap: time.Now().Add(-swapInterval)}
+	l.builder.CountResolvers(n.resolvers)
 	defer n.prober.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()

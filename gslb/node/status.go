@@ -39,7 +39,8 @@ type Status struct {
 	// Refused counts the proposals that the guards refused, by reason.
 	Refused     map[string]uint64 `json:"refused,omitempty"`
 	LastRefused string            `json:"lastRefused,omitempty"`
-	// Warnings are what is served and may be a mistake: lines that a world file declares against the geo data.
+	// Warnings are what is served and may be a mistake: lines that a world file declares against the geo data, and times that
+	// were measured to unknown sites.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -161,7 +162,7 @@ func (n *Node) Status() Status {
 		out.MapDigest = snapshot.Plan.Digest
 		out.Names = namesOf(snapshot.Plan.Map)
 		out.Sites, out.Services = len(snapshot.Plan.Map.Sites), len(snapshot.Plan.Map.Services)
-		out.UnknownSplits = snapshot.Plan.UnknownSplits
+		out.UnknownSplits, out.GeoUnknownSites = snapshot.Plan.UnknownSplits, len(snapshot.Plan.UnknownTimes)
 	}
 	for target, since := range s.down {
 		out.Down = append(out.Down, Down{target.Service, target.Addr.String(), since})
@@ -184,7 +185,7 @@ func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
 	if snapshot.Plan == nil {
 		return report
 	}
-	report.Answers = answersOf(snapshot)
+	report.Answers = answersOf(snapshot, n.resolvers)
 	for i := range snapshot.Plan.Services {
 		for j, e := range snapshot.Service(i).Endpoints {
 			if !e.Up {

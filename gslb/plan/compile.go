@@ -37,6 +37,8 @@ type Compiled struct {
 	// UnknownSplits counts splits that name no demand class that there is: the map was planned with another geo table, or
 	// other sites. They are ignored.
 	UnknownSplits int
+	// UnknownTimes are the sites that the geo table has measured times to and the map does not have. The times are ignored.
+	UnknownTimes UnknownTimes
 
 	heavy   map[netip.Addr]bool
 	names   map[gslb.Name]int32
@@ -100,6 +102,7 @@ func Compile(m *Map, digest Digest, geo *Geo, previous *Compiled) *Compiled {
 	for i := range m.Sites {
 		sites[m.Sites[i].ID] = &m.Sites[i]
 	}
+	c.UnknownTimes = unknownTimes(geo.measured(), sites)
 	for i := range m.Services {
 		c.Services[i] = c.service(&m.Services[i], sites, previous)
 		c.index(&m.Services[i], int32(i))

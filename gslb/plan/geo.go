@@ -14,7 +14,8 @@ type Geo struct {
 	locations  []gslb.Direction
 	locationOf []int32 // by PlaceID: an index into locations, -1 without a location
 	audiences  func() *audiences
-	networks   func() []network // by PlaceID
+	networks   func() []network     // by PlaceID
+	measured   func() []gslb.SiteID // those with measured times, sorted
 }
 
 // NewGeo prepares a table.
@@ -22,6 +23,7 @@ func NewGeo(table *geodata.Table) *Geo {
 	g := &Geo{Table: table, locationOf: make([]int32, table.Places())}
 	g.audiences = sync.OnceValue(func() *audiences { return audiencesOf(table) })
 	g.networks = sync.OnceValue(func() []network { return networksOf(table) })
+	g.measured = sync.OnceValue(func() []gslb.SiteID { return MeasuredSites(table) })
 	known := map[gslb.Location]int32{}
 	for i := range g.locationOf {
 		g.locationOf[i] = -1

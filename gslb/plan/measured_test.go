@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"tidegate.dev/tidegate/geodata"
@@ -45,6 +46,37 @@ func TestMeasuredTimesCount(t *testing.T) {
 		if wide := c.want == "0 fra, 1 ams, 2 vie"; (scope < 16) != wide {
 			t.Errorf("%s: scope /%d", name, scope)
 		}
+	}
+}
+
+// Sites that were measured and that the map does not have are listed, each once.
+func TestUnknownTimes(t *testing.T) {
+	times := func(sites ...gslb.SiteID) (row []geodata.SiteRTT) {
+		for _, site := range sites {
+			row = append(row, geodata.SiteRTT{Site: site, Milliseconds: 9})
+		}
+		return row
+	}
+	table := measuredTable(t, nil, map[string][]geodata.SiteRTT{
+		"20.1.0.0/16": times("fra", "ams"), "20.2.0.0/16": times("pek", "ams"), "20.3.0.0/16": times("sjc"),
+	})
+	if got := fmt.Sprint(MeasuredSites(table)); got != "[ams fra pek sjc]" {
+		t.Errorf("measured are %s", got)
+	}
+	unknown := Compile(world(), "", NewGeo(table), nil).UnknownTimes
+	const want = "the geo data has round-trip times to sites that the map does not have: [ams sjc]: their times are ignored; " +
+		"correct the names under rtt in the geo data, or add the sites to the map"
+	if got := unknown.Error(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := Compile(world(), "", NewGeo(tableOf(t, nil)), nil).UnknownTimes; got != nil {
+		t.Errorf("nothing was measured, and yet: %v", got)
+	}
+	for i := range shownTimes {
+		unknown = append(unknown, siteName(i))
+	}
+	if got := unknown.Error(); !strings.Contains(got, "s17] and 2 more: their times") || strings.Contains(got, "s18") {
+		t.Errorf("of many: %s", got)
 	}
 }
 

@@ -290,5 +290,5 @@ func (v *validator) addresses(path string, addresses []Address) {
 }
 
 func unicast(addr netip.Addr) bool {
-	return addr.IsValid() && !addr.IsUnspecified() && !addr.IsMulticast() && addr.Zone() == "" && !addr.Is4In6()
+	return gslb.Unicast(addr)
 }

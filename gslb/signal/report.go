@@ -82,6 +82,8 @@ type NameServerReport struct {
 type ServiceAnswers struct {
 	Service gslb.Name      `json:"service"`
 	Classes []ClassAnswers `json:"classes"`
+	// Resolvers are the service's among the heaviest resolvers that sent no client subnet.
+	Resolvers []ResolverAnswers `json:"resolvers,omitempty"`
 }
 
 // ClassAnswers is what it answered to one demand class.
@@ -92,8 +94,21 @@ type ClassAnswers struct {
 	Seconds map[gslb.SiteID]int64 `json:"seconds"`
 }
 
-// MaxAnswers bounds the classes of all services in one report: what is more is left out, the least first.
-const MaxAnswers = 5_000
+// ResolverAnswers is what it answered to one resolver, which is part of what it answered to the class.
+type ResolverAnswers struct {
+	Resolver netip.Addr `json:"resolver"`
+	// Class is the key of the demand class of the resolver's clients.
+	Class string `json:"class"`
+	// Seconds is the sum of the answers' TTLs.
+	Seconds int64 `json:"seconds"`
+}
+
+// MaxAnswers bounds the classes of all services in one report, MaxResolvers the resolvers: what is more is left out, the
+// least first.
+const (
+	MaxAnswers   = 5_000
+	MaxResolvers = 1_000
+)
 
 // DeadEndpoint is an endpoint that a name server's probes call down.
 type DeadEndpoint struct {
@@ -127,9 +142,14 @@ func (r NameServerReport) check() error {
 	if err := checkVersion(r.Version); err != nil {
 		return err
 	}
-	classes := 0
+	classes, resolvers := 0, 0
 	for _, s := range r.Answers {
-		classes += len(s.Classes)
+		classes, resolvers = classes+len(s.Classes), resolvers+len(s.Resolvers)
+		for _, a := range s.Resolvers {
+			if err := a.check(); err != nil {
+				return fmt.Errorf("%w: %s: %w", ErrReport, s.Service, err)
+			}
+		}
 		for _, c := range s.Classes {
 			for site, seconds := range c.Seconds {
 				if seconds < 0 || seconds > MaxAnswerSeconds {
@@ -140,6 +160,20 @@ func (r NameServerReport) check() error {
 	}
 	if classes > MaxAnswers {
 		return fmt.Errorf("%w: answers to %d classes, the limit is %d", ErrReport, classes, MaxAnswers)
+	}
+	if resolvers > MaxResolvers {
+		return fmt.Errorf("%w: answers to %d resolvers, the limit is %d", ErrReport, resolvers, MaxResolvers)
+	}
+	return nil
+}
+
+// check refuses above all what no map may have as a resolver: one such row would keep the hub from publishing.
+func (a ResolverAnswers) check() error {
+	if !gslb.Unicast(a.Resolver) {
+		return fmt.Errorf("%v is no resolver's address", a.Resolver)
+	}
+	if a.Seconds < 0 || a.Seconds > MaxAnswerSeconds {
+		return fmt.Errorf("it answered %v for %d s", a.Resolver, a.Seconds)
 	}
 	return nil
 }

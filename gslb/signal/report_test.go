@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -18,8 +19,23 @@ func TestDecodeNameServerRefuses(t *testing.T) {
 		}
 		return []ServiceAnswers{s}
 	}
+	resolvers := func(n int, addr string, seconds int64) []ServiceAnswers {
+		s := ServiceAnswers{Service: "chat.edge.example.", Classes: classes(MaxAnswers, 30)[0].Classes}
+		for i := range n {
+			s.Resolvers = append(s.Resolvers, ResolverAnswers{Resolver: netip.MustParseAddr(addr), Class: fmt.Sprintf("%016x", i), Seconds: seconds})
+		}
+		return []ServiceAnswers{s}
+	}
+	unknown := resolvers(1, "192.0.2.53", 30)
+	unknown[0].Resolvers[0].Resolver = netip.Addr{}
 	for want, r := range map[string]NameServerReport{
-		"":                             {Version: Version, Answers: classes(MaxAnswers, 30)},
+		"":                             {Version: Version, Answers: resolvers(MaxResolvers, "2001:db8:1111:2222:3333:4444:5555:6666", 86400)},
+		"to 1001 resolvers, the limit": {Version: Version, Answers: resolvers(MaxResolvers+1, "192.0.2.53", 30)},
+		"192.0.2.53 for -1 s":          {Version: Version, Answers: resolvers(1, "192.0.2.53", -1)},
+		"192.0.2.53 for 1099511627777": {Version: Version, Answers: resolvers(1, "192.0.2.53", MaxAnswerSeconds+1)},
+		"224.0.0.1 is no resolver's":   {Version: Version, Answers: resolvers(1, "224.0.0.1", 30)},
+		"::ffff:192.0.2.53 is no":      {Version: Version, Answers: resolvers(1, "::ffff:192.0.2.53", 30)},
+		"invalid IP is no resolver's":  {Version: Version, Answers: unknown},
 		"version 9, this build":        {Version: 9},
 		"to fra for -1 s":              {Version: Version, Answers: classes(1, -1)},
 		"to fra for 1099511627777 s":   {Version: Version, Answers: classes(1, MaxAnswerSeconds+1)},
@@ -45,6 +61,7 @@ func TestDecodeNameServerRefuses(t *testing.T) {
 // Whatever comes in is read or refused, and what is read can be written.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"version":1,"name":"ns1","generation":7,"answers":[{"service":"a.","classes":[{"class":"x","seconds":{"fra":30}}]}]}`))
+	f.Add([]byte(`{"version":1,"name":"ns1","answers":[{"service":"a.","resolvers":[{"resolver":"2001:db8::53","class":"x","seconds":30}]}]}`))
 	f.Add([]byte(`{"version":1,"site":"fra","services":[{"workload":"shop/Deployment/chat","readyReplicas":2,"addresses":["192.0.2.1"],"load":{"rateMilliRPS":5}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, decode := range []func([]byte) (any, error){
@@ -58,6 +75,25 @@ func FuzzDecode(f *testing.F) {
 			if _, err := json.Marshal(report); err != nil {
 				t.Fatal(err)
 			}
+			if r, ok := report.(NameServerReport); ok {
+				mapTakes(t, r)
+			}
 		}
 	})
+}
+
+// mapTakes holds what a decoded report says of resolvers against what maps take.
+func mapTakes(t *testing.T, r NameServerReport) {
+	rows := 0
+	for _, s := range r.Answers {
+		rows += len(s.Resolvers)
+		for _, a := range s.Resolvers {
+			if !gslb.Unicast(a.Resolver) || a.Seconds < 0 {
+				t.Errorf("%+v was read", a)
+			}
+		}
+	}
+	if rows > MaxResolvers {
+		t.Errorf("%d resolvers were read", rows)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -22,11 +23,10 @@ type hub struct {
 	wasDown  bool
 	output   loop.Output
 	compiled *plan.Compiled // the previous map
-	heavy    heavyResolvers
-	byName   []int // the sites in the order of their names
+	heavy    loop.Heavy
+	listed   []netip.Addr // the heavy resolvers
+	byName   []int        // the sites in the order of their names
 }
-
-func newHub() hub { return hub{heavy: newHeavyResolvers()} }
 
 // think is one step of the loop: from what is known to a map.
 func (p *Production) think() {
@@ -36,7 +36,8 @@ func (p *Production) think() {
 		return
 	}
 	if h.wasDown {
-		h.state, h.wasDown = restarted(h.state), false
+		h.state, h.wasDown, h.heavy = restarted(h.state), false, loop.Heavy{}
+		h.heavy.Remember(h.compiled.Map.HeavyResolvers)
 	}
 	in := p.input()
 	if p.broken.input != nil {
@@ -174,12 +175,28 @@ func (p *Production) answers() (list []loop.Answer) {
 				list = append(list, loop.Answer{Class: at / sites, Site: rank[at%sites], Seconds: float64(seconds)})
 			}
 		}
-		p.hub.heavy.add(n, sites)
+		p.hearResolvers(n)
 		clear(n.answers)
-		clear(n.resolvers)
 	}
-	p.hub.heavy.look()
+	p.hub.listed = p.hub.heavy.Look(p.view.Time)
 	return list
+}
+
+// hearResolvers takes what a name server counted of single resolvers, as its reports have it.
+func (p *Production) hearResolvers(n *nameServer) {
+	demand, sites := p.hub.compiled.Services[0].All.Classes.Demand(), len(p.view.Sites)
+	of := func(class int) loop.DemandOf {
+		return loop.DemandOf{Service: serviceName, Class: demand.List[class].Key}
+	}
+	for at, seconds := range n.answers {
+		if seconds > 0 {
+			p.hub.heavy.HearClass(of(at/sites), seconds)
+		}
+	}
+	n.resolvers.Take(func(_ uint32, class int, resolver netip.Addr, seconds int64) bool {
+		p.hub.heavy.HearResolver(of(class), resolver, seconds)
+		return true
+	})
 }
 
 // publish makes a map of an output; without one, a map without splits.
@@ -238,7 +255,7 @@ func (p *Production) world(out *loop.Output) *plan.Map {
 	}
 	if out != nil {
 		service.Splits = out.Splits
-		m.HeavyResolvers = h.heavy.list
+		m.HeavyResolvers = slices.Clone(h.listed)
 	}
 	m.Services = []plan.Service{service}
 	return m

@@ -1,11 +1,11 @@
 package sim
 
 import (
-	"net/netip"
 	"time"
 
 	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/tally"
 	"tidegate.dev/tidegate/gslb/world"
 )
 
@@ -21,20 +21,16 @@ type nameServer struct {
 	// answers has the seconds that the answers since the hub's last look live, by demand class and site; resolvers those
 	// to each resolver that sends no client subnet.
 	answers   []int64
-	resolvers map[resolverClass]int64
-}
-
-// resolverClass is a resolver and the demand class of its clients.
-type resolverClass struct {
-	addr  netip.Addr
-	class int32
+	resolvers *tally.Resolvers
 }
 
 func newNameServer(number, sites int) *nameServer {
-	return &nameServer{
+	n := &nameServer{
 		number: number, builder: world.NewBuilder(), snapshot: &world.Snapshot{}, probes: make([]health.State, sites),
-		resolvers: map[resolverClass]int64{},
+		resolvers: tally.NewResolvers(uint64(number)),
 	}
+	n.builder.CountResolvers(n.resolvers)
+	return n
 }
 
 // step is one second of a name server.
@@ -101,6 +97,6 @@ func (n *nameServer) count(to *askerInfo, answer Answer) {
 	seconds := int64(answer.TTL / time.Second)
 	n.answers[int(to.class)*sites+answer.Site] += seconds
 	if to.resolver.IsValid() {
-		n.resolvers[resolverClass{to.resolver, to.class}] += seconds
+		n.snapshot.Service(0).Tally.AddResolver(int(to.class), to.resolver, seconds)
 	}
 }

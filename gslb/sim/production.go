@@ -74,7 +74,7 @@ func NewProduction(config ProductionConfig) *Production {
 	if config.OnAllUnhealthy == "" {
 		config.OnAllUnhealthy = plan.AnswerAll
 	}
-	return &Production{config: config, hub: newHub()}
+	return &Production{config: config}
 }
 
 // The one service that is simulated.

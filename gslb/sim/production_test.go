@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -178,6 +179,10 @@ func TestHeavyResolversAreFound(t *testing.T) {
 	c.Length = 6 * time.Minute
 	p := production(nil)
 	run(t, c, p)
+	type resolverClass struct {
+		addr  netip.Addr
+		class int32
+	}
 	caches, classes := map[resolverClass]int{}, p.head.compiled.Services[0].All.Classes
 	sum := map[int32]int{}
 	for _, a := range c.Population.Askers {

@@ -1,21 +1,51 @@
-// Package tally counts what a name server answers: for how long it sent the clients of each demand class to each site.
+// Package tally counts what a name server answers: for how long it sent the clients of each demand class to each site, and
+// for how long the answers of the heaviest resolvers live.
 //
 // It stands beside the query path, which only adds; gslb/node takes what was added into every report to the hub, where
-// gslb/loop estimates the demand from it. A Service belongs to one service with one set of demand classes; any number of
-// goroutines may add to it.
+// gslb/loop estimates the demand from it and finds heavy resolvers. A Service belongs to one service with one set of
+// demand classes, Resolvers to all services of a name server; any number of goroutines may add to them. It is pure.
 package tally
 
-import "sync/atomic"
+import (
+	"net/netip"
+	"sync/atomic"
+)
 
 // Service counts for one service.
 type Service struct {
 	rows      []atomic.Pointer[[]atomic.Int64] // by demand class; nil until its first answer
 	endpoints int
+	resolvers *Resolvers // nil: single resolvers are not counted
+	number    uint32     // in resolvers
 }
 
 // New makes an empty tally for demand classes and endpoints by their numbers.
 func New(classes, endpoints int) *Service {
 	return &Service{rows: make([]atomic.Pointer[[]atomic.Int64], classes), endpoints: endpoints}
+}
+
+// Counting has the tally count single resolvers too, in a table that services share. It is called before the first answer.
+func (s *Service) Counting(resolvers *Resolvers) *Service {
+	if resolvers != nil {
+		s.resolvers, s.number = resolvers, resolvers.last.Add(1)
+	}
+	return s
+}
+
+// Number is the service's in the table of resolvers, from 1 on; 0 if they are not counted.
+func (s *Service) Number() uint32 {
+	if s == nil {
+		return 0
+	}
+	return s.number
+}
+
+// AddResolver counts an answer to a resolver that sent no client subnet, by its TTL, beside Add.
+func (s *Service) AddResolver(class int, resolver netip.Addr, ttlSeconds int64) {
+	if s == nil || s.resolvers == nil || class < 0 || class >= len(s.rows) {
+		return
+	}
+	s.resolvers.add(keyOf(resolver, s.number, class), ttlSeconds)
 }
 
 // Add counts an answer by its TTL. What is not of the tally is not counted.

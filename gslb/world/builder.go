@@ -22,12 +22,16 @@ type Builder struct {
 	down       map[Target]bool
 	services   []*Service
 	dirty      map[gslb.Name]bool
+	resolvers  *tally.Resolvers
 }
 
 // NewBuilder starts without a map.
 func NewBuilder() *Builder {
 	return &Builder{down: map[Target]bool{}, dirty: map[gslb.Name]bool{}}
 }
+
+// CountResolvers has the answers to single resolvers counted too, from the next map on.
+func (b *Builder) CountResolvers(r *tally.Resolvers) { b.resolvers = r }
 
 // SetPlan replaces the map. What is known of addresses that are still in it stays.
 func (b *Builder) SetPlan(generation uint64, compiled *plan.Compiled) {
@@ -37,13 +41,13 @@ func (b *Builder) SetPlan(generation uint64, compiled *plan.Compiled) {
 	b.services = make([]*Service, len(compiled.Services))
 	for i := range compiled.Services {
 		b.services[i] = b.build(i)
-		b.services[i].Tally = tallyOf(&compiled.Services[i], before, beforePlan)
+		b.services[i].Tally = b.tallyOf(&compiled.Services[i], before, beforePlan)
 	}
 	clear(b.dirty)
 }
 
 // tallyOf goes on with the tally of the plan before, as long as classes and endpoints have the same numbers in both.
-func tallyOf(s *plan.CompiledService, before []*Service, beforePlan *plan.Compiled) *tally.Service {
+func (b *Builder) tallyOf(s *plan.CompiledService, before []*Service, beforePlan *plan.Compiled) *tally.Service {
 	if s.Demand == nil {
 		return nil
 	}
@@ -52,7 +56,7 @@ func tallyOf(s *plan.CompiledService, before []*Service, beforePlan *plan.Compil
 			return before[i].Tally
 		}
 	}
-	return tally.New(len(s.Demand.List), len(s.Endpoints))
+	return tally.New(len(s.Demand.List), len(s.Endpoints)).Counting(b.resolvers)
 }
 
 func sameNumbers(a, b *plan.CompiledService) bool {

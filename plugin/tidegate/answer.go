@@ -43,11 +43,21 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 		m.Answer = nil
 		return 0
 	}
-	a.snapshot.Service(index).Tally.Add(d.Demand, d.Endpoint, int64(d.TTL/time.Second))
+	a.count(index, d)
 	for _, addr := range d.Addresses {
 		m.Answer = append(m.Answer, a.address(name, addr, d.TTL))
 	}
 	return a.client.subnet.CarrierBits + d.ScopeBits
+}
+
+// count adds the answer to what the hub's loop hears of: by whom it was asked for, too, where the resolver is all that is
+// known of the clients.
+func (a *answerer) count(index int, d steer.Decision) {
+	tally, seconds := a.snapshot.Service(index).Tally, int64(d.TTL/time.Second)
+	tally.Add(d.Demand, d.Endpoint, seconds)
+	if client := &a.client.subnet; !client.FromECS {
+		tally.AddResolver(d.Demand, client.Prefix.Addr(), seconds)
+	}
 }
 
 func (a *answerer) address(name gslb.Name, addr netip.Addr, ttl time.Duration) dns.RR {

@@ -217,8 +217,9 @@ func TestGeoFilesAreFollowed(t *testing.T) {
 // The geo table's age can be computed, and its reloads counted, by metrics with good names, whatever its files are called.
 func TestGeoMetrics(t *testing.T) {
 	folder := t.TempDir()
-	s := settings{world: filepath.Join(folder, "world.yaml"), geoFiles: []string{filepath.Join(folder, "city\xff.mmdb")}}
+	s := settings{world: filepath.Join(folder, "world.yaml"), geoFiles: []string{filepath.Join(folder, "city\xff.mmdb"), filepath.Join(folder, "rtt.yaml")}}
 	put(t, s.world, nearWorld)
+	put(t, s.geoFiles[1], "rtt:\n- {prefix: 20.0.0.0/16, sites: {fra: 9, frankfurt: 9}}\n")
 	geotest.Database(t, s.geoFiles[0], geotest.Date, german())
 	server, err := newServer(s, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -254,9 +255,10 @@ func TestGeoMetrics(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"coredns_tidegate_geo_data_timestamp_seconds":     float64(geotest.Date.Unix()),
+		"coredns_tidegate_geo_unknown_sites":              1,
 		"coredns_tidegate_geo_reloads_total result=taken": 0,
 		"coredns_tidegate_geo_reloads_total result=older": 0,
-		"coredns_tidegate_geo_table_info digest=" + server.node.Status().GeoDigest + " from=files source=city?.mmdb (Test-City)": 1,
+		"coredns_tidegate_geo_table_info digest=" + server.node.Status().GeoDigest + " from=files source=city?.mmdb (Test-City), rtt.yaml": 1,
 	} {
 		if got, ok := values[name]; !ok || got != want {
 			t.Errorf("%s is %v (%v), want %v; there are %v", name, got, ok, want, values)

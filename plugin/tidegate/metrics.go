@@ -36,6 +36,7 @@ var (
 
 	geoTimeDesc    = prometheus.NewDesc(metricName("geo_data_timestamp_seconds"), "When the oldest data of the geo table in use was made; absent if no source says.", nil, nil)
 	geoInfoDesc    = prometheus.NewDesc(metricName("geo_table_info"), "The geo table in use: its digest, what it was made of, and where it came from.", []string{"digest", "source", "from"}, nil)
+	geoUnknownDesc = prometheus.NewDesc(metricName("geo_unknown_sites"), "Sites that the geo table has round-trip times to and the map does not have.", nil, nil)
 	geoReloadsDesc = prometheus.NewDesc(metricName("geo_reloads_total"), "Geo tables that were offered since the start, by what became of them.", []string{"result"}, nil)
 )
 
@@ -52,7 +53,7 @@ var observed = func() *nodeCollector {
 
 // Describe implements prometheus.Collector.
 func (c *nodeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{generationDesc, servedDesc, downDesc, refusedDesc, geoTimeDesc, geoInfoDesc, geoReloadsDesc} {
+	for _, desc := range []*prometheus.Desc{generationDesc, servedDesc, downDesc, refusedDesc, geoTimeDesc, geoInfoDesc, geoUnknownDesc, geoReloadsDesc} {
 		ch <- desc
 	}
 }
@@ -78,6 +79,7 @@ func (c *nodeCollector) Collect(ch chan<- prometheus.Metric) {
 func collectGeo(ch chan<- prometheus.Metric, s node.GeoStatus) {
 	source := strings.ToValidUTF8(s.GeoSource, "?") // it is made of file names
 	ch <- prometheus.MustNewConstMetric(geoInfoDesc, prometheus.GaugeValue, 1, s.GeoDigest, source, string(s.GeoFrom))
+	ch <- prometheus.MustNewConstMetric(geoUnknownDesc, prometheus.GaugeValue, float64(s.GeoUnknownSites))
 	if !s.GeoDate.IsZero() {
 		ch <- prometheus.MustNewConstMetric(geoTimeDesc, prometheus.GaugeValue, float64(s.GeoDate.Unix()))
 	}
