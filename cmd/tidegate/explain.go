@@ -108,6 +108,8 @@ var reasonTexts = map[string]string{
 	"split":         "it is this client's share of what its class' load is split into",
 	"shared":        "it is this client's share, by capacity, of those that are eligible",
 	"overflow":      "none of the first tier is eligible",
+	"last-good":     "none is eligible, and it is one of those that were last",
+	"fallback":      "none is eligible, and these are the policy's addresses for that",
 	"all-unhealthy": "none is eligible",
 	"asleep":        "nothing has capacity: the workload is asleep",
 	"no-endpoint":   "no endpoint has an address of it",

@@ -78,7 +78,7 @@ func Read(s Source) (v1alpha1.DomainExportSpec, error) {
 		Domains:    r.domains(s.Object.Kind),
 		Ports:      r.ports(s.Ports, s.Uncarried),
 		Capacity:   r.capacity(),
-		Steering:   v1alpha1.Steering{Method: r.steering(), Watermarks: r.watermarks()},
+		Steering:   r.steering(),
 		Placement:  r.placement(),
 		Model:      r.model(),
 		TTLSeconds: r.ttlSeconds(),

@@ -40,6 +40,7 @@ func TestReadGood(t *testing.T) {
 		{"tidegate.dev/steering", "proximity", func(*v1alpha1.DomainExportSpec) {}},
 		{"tidegate.dev/steering", "weighted", func(s *v1alpha1.DomainExportSpec) { s.Steering.Method = "weighted" }},
 		{"tidegate.dev/steering", "failover", func(s *v1alpha1.DomainExportSpec) { s.Steering.Method = "failover" }},
+		{"tidegate.dev/steering", "calm", func(s *v1alpha1.DomainExportSpec) { s.Steering.Method, s.Steering.Policy = "", "calm" }},
 		{"tidegate.dev/placement", "spread", func(*v1alpha1.DomainExportSpec) {}},
 		{"tidegate.dev/placement", "europe", func(s *v1alpha1.DomainExportSpec) { s.Placement = "europe" }},
 		{"tidegate.dev/model", "qwen3-8b", func(s *v1alpha1.DomainExportSpec) { s.Model = "qwen3-8b" }},
@@ -100,7 +101,8 @@ func TestReadBad(t *testing.T) {
 		{"tidegate.dev/capacity", "12/s,19/s", "each further one is of an accelerator"},
 		{"tidegate.dev/capacity", "12/s,a=1/s,a=2/s", "a has two rates"},
 		{"tidegate.dev/capacity", "12/s,a b=1/s", "does not name an accelerator"},
-		{"tidegate.dev/steering", "random", "want proximity, weighted or failover"},
+		{"tidegate.dev/steering", "Random!", "want proximity, weighted, failover, or the name of a SteeringPolicy"},
+		{"tidegate.dev/steering", "", "the name of a SteeringPolicy"},
 		{"tidegate.dev/placement", "Nowhere!", "the name of an EdgePlacement"},
 		{"tidegate.dev/placement", "", "the name of an EdgePlacement"},
 		{"tidegate.dev/model", "two words", "without spaces"},
@@ -134,7 +136,7 @@ func TestReadBad(t *testing.T) {
 }
 
 func TestEveryProblemIsNamed(t *testing.T) {
-	_, err := read(map[string]string{"tidegate.dev/ttl": "soon", "tidegate.dev/port": "x", "tidegate.dev/steering": "y"})
+	_, err := read(map[string]string{"tidegate.dev/ttl": "soon", "tidegate.dev/port": "x", "tidegate.dev/steering": "Y"})
 	for _, part := range []string{"tidegate.dev/ttl", "tidegate.dev/port", "tidegate.dev/steering"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not name %s", err, part)

@@ -26,7 +26,7 @@ const (
 	maxPorts   = 32
 )
 
-// objectName is what Kubernetes allows as the name of an EdgePlacement.
+// objectName is what Kubernetes allows as the name of an EdgePlacement or a SteeringPolicy.
 var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
 // accelerator is a label value, such as nvidia-l4.
@@ -202,19 +202,6 @@ func Quantity(rate gslb.MilliRPS) resource.Quantity {
 // Rate reads requests per second, never above the highest rate there is.
 func Rate(q resource.Quantity) gslb.MilliRPS {
 	return gslb.MilliRPS(min(max(q.MilliValue(), 0), int64(gslb.MaxRate)))
-}
-
-func (r *reader) steering() string {
-	value, ok := r.value(AnnotationSteering)
-	if !ok {
-		return string(plan.Proximity)
-	}
-	switch plan.Method(value) {
-	case plan.Proximity, plan.Weighted, plan.Failover:
-	default:
-		r.fail(AnnotationSteering, value, "proximity, weighted or failover")
-	}
-	return value
 }
 
 func (r *reader) watermarks() *v1alpha1.Watermarks {

@@ -83,6 +83,9 @@ func otherWrites(out Outputs) ([]write, error) {
 	for _, z := range out.Zones {
 		status(v1alpha1.GroupVersion.WithKind("Zone"), z, &v1alpha1.Zone{})
 	}
+	for _, p := range out.Policies {
+		status(v1alpha1.GroupVersion.WithKind("SteeringPolicy"), p, &v1alpha1.SteeringPolicy{})
+	}
 	for _, d := range out.Deployments {
 		status(appsv1.SchemeGroupVersion.WithKind("Deployment"), d, nil)
 	}

@@ -45,20 +45,21 @@ type exported struct {
 
 // exportTable holds the annotated objects in the order of their keys.
 type exportTable struct {
-	in      Inputs
-	sites   *siteTable
-	zones   *zoneTable
-	list    []*exported
-	byKey   map[string]*exported
-	known   map[string]*v1alpha1.DomainExport
-	served  map[gslb.Name]*plan.Service
-	retired []*v1alpha1.DomainExport
-	events  []Event
+	in       Inputs
+	sites    *siteTable
+	zones    *zoneTable
+	policies *policyTable
+	list     []*exported
+	byKey    map[string]*exported
+	known    map[string]*v1alpha1.DomainExport
+	served   map[gslb.Name]*plan.Service
+	retired  []*v1alpha1.DomainExport
+	events   []Event
 }
 
 // newExports finds the annotated objects, reads them and rules on their names.
-func newExports(in Inputs, sites *siteTable, zones *zoneTable) *exportTable {
-	t := &exportTable{in: in, sites: sites, zones: zones, byKey: map[string]*exported{}}
+func newExports(in Inputs, sites *siteTable, zones *zoneTable, policies *policyTable) *exportTable {
+	t := &exportTable{in: in, sites: sites, zones: zones, policies: policies, byKey: map[string]*exported{}}
 	t.served = servicesOf(in.Current)
 	t.known = map[string]*v1alpha1.DomainExport{}
 	for _, dex := range in.Exports {
@@ -223,11 +224,12 @@ func (e *exported) rank() int {
 	return 2
 }
 
-// rule settles names and finds the placements.
+// rule settles names and finds the placements and policies.
 func (t *exportTable) rule() {
 	var requests []export.Request
 	for _, e := range t.list {
 		t.findPlacement(e, e.request.Spec.Placement)
+		t.policies.resolve(e)
 		requests = append(requests, e.request)
 	}
 	rulings := export.Plan(requests, t.zones.names(), t.in.Now)

@@ -25,7 +25,7 @@ import (
 // watched are the kinds that the loop observes.
 func watched() []client.Object {
 	return []client.Object{&appsv1.Deployment{}, &appsv1.StatefulSet{}, &corev1.Service{}, &v1alpha1.EdgePlacement{},
-		&v1alpha1.Site{}, &v1alpha1.Zone{}, &v1alpha1.DomainExport{}}
+		&v1alpha1.SteeringPolicy{}, &v1alpha1.Site{}, &v1alpha1.Zone{}, &v1alpha1.DomainExport{}}
 }
 
 // watch asks the cache to wake the loop whenever an object changes.
@@ -58,6 +58,8 @@ func (l *Loop) gather(ctx context.Context) (Inputs, error) {
 	in.Services, err = list(ctx, l, &corev1.ServiceList{}, func(x *corev1.ServiceList) []corev1.Service { return x.Items })
 	errs = append(errs, err)
 	in.Placements, err = list(ctx, l, &v1alpha1.EdgePlacementList{}, func(x *v1alpha1.EdgePlacementList) []v1alpha1.EdgePlacement { return x.Items })
+	errs = append(errs, err)
+	in.Policies, err = list(ctx, l, &v1alpha1.SteeringPolicyList{}, func(x *v1alpha1.SteeringPolicyList) []v1alpha1.SteeringPolicy { return x.Items })
 	errs = append(errs, err)
 	in.Sites, err = list(ctx, l, &v1alpha1.SiteList{}, func(x *v1alpha1.SiteList) []v1alpha1.Site { return x.Items })
 	errs = append(errs, err)

@@ -41,6 +41,7 @@ type Inputs struct {
 	StatefulSets []*appsv1.StatefulSet
 	Services     []*corev1.Service
 	Placements   []*v1alpha1.EdgePlacement
+	Policies     []*v1alpha1.SteeringPolicy
 	Sites        []*v1alpha1.Site
 	Zones        []*v1alpha1.Zone
 	Exports      []*v1alpha1.DomainExport
@@ -118,6 +119,7 @@ type Outputs struct {
 	Notes        []Note
 	Sites        []*v1alpha1.Site
 	Zones        []*v1alpha1.Zone
+	Policies     []*v1alpha1.SteeringPolicy
 	Events       []Event
 	// Links are the CNAMEs that exports wait for or rely on; they are to be looked up.
 	Links []cname.Link
@@ -156,17 +158,18 @@ func Plan(in Inputs) Outputs {
 	}
 	sites := newSiteTable(in)
 	zones := newZoneTable(in)
-	exports := newExports(in, sites, zones)
+	policies := newPolicyTable(in)
+	exports := newExports(in, sites, zones, policies)
 	exports.place()
 	exports.observe()
 
-	out := Outputs{Retired: exports.retired, Zones: zones.writes(), Work: exports.work()}
+	out := Outputs{Retired: exports.retired, Zones: zones.writes(), Policies: policies.writes(), Work: exports.work()}
 	out.Sites = sites.writes(out.Work)
 	out.Map = worldMap(in, sites, zones, exports)
 	out.State = State{Generation: in.State.Generation, Reasons: reasons(in, out.Map, exports), GeoFiles: cmp.Or(in.Handout.Files, in.State.GeoFiles)}
 	out.publish(in)
 	exports.report(&out)
-	out.Events = slices.Concat(sites.events, zones.events, exports.events)
+	out.Events = slices.Concat(sites.events, zones.events, policies.events, exports.events)
 	return out
 }
 

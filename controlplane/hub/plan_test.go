@@ -51,7 +51,7 @@ func TestLifeOfAnExport(t *testing.T) {
 	w.serve("ns1", "ns2")
 	w.step("nothing new")
 
-	w.annotate("tidegate.dev/steering", "random")
+	w.annotate("tidegate.dev/steering", "Random!")
 	w.step("a wrong annotation")
 	w.annotate("tidegate.dev/steering", "weighted")
 	w.step("mended")

@@ -134,6 +134,10 @@ func (t *exportTable) mapGeneration(e *exported, next, served *plan.Service, out
 // sameSettings compares what the owner set. Endpoints, their capacity and the splits come and go by themselves.
 func sameSettings(a, b *plan.Service) bool {
 	x, y := *a, *b
+	if !slices.Equal(x.Steering.Fallback, y.Steering.Fallback) {
+		return false
+	}
+	x.Steering.Fallback, y.Steering.Fallback = nil, nil // Semantic looks into no address
 	x.Endpoints, y.Endpoints, x.Splits, y.Splits, x.Asleep, y.Asleep = nil, nil, nil, nil, false, false
 	return equality.Semantic.DeepEqual(x, y)
 }

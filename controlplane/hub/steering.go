@@ -74,8 +74,10 @@ func (s *steering) unknownTimes() error {
 	return s.compiled.UnknownTimes
 }
 
+// policyOf is what the owner of a service chose, for the loop.
 func policyOf(s *plan.Service) loop.Policy {
-	p := loop.Policy{TTL: s.TTL}
+	p := loop.Policy{TTL: s.TTL, ConnectionLife: s.Steering.ConnectionLife, MinSites: s.Steering.MinSites,
+		Gain: float64(s.Steering.GainMicro) / plan.WholeGain}
 	if w := s.Steering.Watermarks; w != (plan.Watermarks{}) {
 		p.Marks = load.Marks{Low: load.Level(w.LowPercent) * load.Full / 100, High: load.Level(w.HighPercent) * load.Full / 100}
 	}

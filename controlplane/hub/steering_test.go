@@ -10,6 +10,8 @@ import (
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/geodata/geotest"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/load"
+	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 )
@@ -150,5 +152,31 @@ func TestJudgedDown(t *testing.T) {
 	v := s.verdicts[endpointKey{"chat.shop.edge.example.", "fra"}]
 	if !v.Down || v.Reason != "probes of 2 of 3 name servers fail" {
 		t.Errorf("%+v", v)
+	}
+}
+
+// What the owner chose reaches the loop: every class goes to as many sites as the policy says.
+func TestPolicyOfTheLoop(t *testing.T) {
+	in, s := steered(t), steering{}
+	service := &in.Current.Services[0]
+	service.Steering.MinSites, service.Steering.ConnectionLife, service.Steering.GainMicro = 2, time.Minute, 40_000
+	service.Steering.Watermarks = plan.Watermarks{LowPercent: 60, HighPercent: 80}
+	want := loop.Policy{Marks: load.Marks{Low: 6000, High: 8000}, TTL: 30 * time.Second, ConnectionLife: time.Minute, Gain: 0.04, MinSites: 2}
+	if got := policyOf(service); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for range 20 {
+		in.Now = in.Now.Add(15 * time.Second)
+		in.report(20, 20)
+		s.turn(in, nil)
+	}
+	out := s.outputs[service.Name]
+	if len(out.Splits) == 0 {
+		t.Fatal("no class is spread")
+	}
+	for _, split := range out.Splits {
+		if len(split.Shares) != 2 {
+			t.Errorf("class %s goes to %v", split.Class, split.Shares)
+		}
 	}
 }

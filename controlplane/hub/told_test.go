@@ -95,7 +95,7 @@ func TestConflictFromBirthIsToldOnce(t *testing.T) {
 func TestNote(t *testing.T) {
 	const ready = "Ready: 3/3 replicas ready at 3/3 sites as chat.shop.edge.example."
 	const record = "; AwaitingCNAME: add to the domain's zone: chat.example.com. CNAME chat.shop.edge.example."
-	const wrong = `InvalidAnnotation: annotation tidegate.dev/steering: "random" is wrong: want proximity, weighted or failover; ` +
+	const wrong = `InvalidAnnotation: annotation tidegate.dev/steering: "Random!" is wrong: want proximity, weighted, failover, or the name of a SteeringPolicy of this namespace; ` +
 		"the settings in force stay as they are until then. "
 	tests := []struct {
 		name   string
@@ -106,7 +106,7 @@ func TestNote(t *testing.T) {
 		{"its record is there", func(w *world) {
 			w.in.LeadsTo = map[gslb.Name]gslb.Name{"chat.example.com.": "chat.shop.edge.example."}
 		}, ready},
-		{"a wrong annotation", func(w *world) { w.annotate(export.AnnotationSteering, "random") }, wrong + ready + record},
+		{"a wrong annotation", func(w *world) { w.annotate(export.AnnotationSteering, "Random!") }, wrong + ready + record},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/controlplane/hub"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 )
 
@@ -69,6 +70,8 @@ func (w *world) load(document string) {
 		w.in.Zones = append(w.in.Zones, o)
 	case *v1alpha1.EdgePlacement:
 		w.in.Placements = append(w.in.Placements, o)
+	case *v1alpha1.SteeringPolicy:
+		w.in.Policies = append(w.in.Policies, o)
 	case *appsv1.Deployment:
 		w.in.Deployments = append(w.in.Deployments, o)
 	case *appsv1.StatefulSet:
@@ -169,7 +172,7 @@ func (w *world) settle(sites ...string) {
 		out := w.pass()
 		w.run(sites...)
 		w.serve("ns1", "ns2")
-		if len(out.Exports)+len(out.Work)+len(out.Deployments)+len(out.Notes)+len(out.Events) == 0 && !out.Publish {
+		if len(out.Exports)+len(out.Policies)+len(out.Work)+len(out.Deployments)+len(out.Notes)+len(out.Events) == 0 && !out.Publish {
 			return
 		}
 	}
@@ -194,6 +197,10 @@ func (w *world) apply(out hub.Outputs) {
 	for _, z := range out.Zones {
 		i := slices.IndexFunc(w.in.Zones, func(have *v1alpha1.Zone) bool { return have.Name == z.Name })
 		w.in.Zones[i] = z
+	}
+	for _, p := range out.Policies {
+		i := slices.IndexFunc(w.in.Policies, func(have *v1alpha1.SteeringPolicy) bool { return have.Name == p.Name && have.Namespace == p.Namespace })
+		w.in.Policies[i] = p
 	}
 	for _, d := range out.Deployments {
 		for _, have := range w.in.Deployments {
@@ -271,6 +278,10 @@ func describe(out hub.Outputs) string {
 	for _, e := range out.Retired {
 		line("retire %s/%s", e.Namespace, e.Name)
 	}
+	for _, p := range out.Policies {
+		c := p.Status.Conditions[0]
+		line("policy %s/%s %s=%s %s: %s", p.Namespace, p.Name, c.Type, c.Status, c.Reason, c.Message)
+	}
 	for _, d := range out.Deployments {
 		s := d.Status
 		line("deployment %s: observed %d, replicas %d, updated %d, ready %d, available %d", d.Name, s.ObservedGeneration, s.Replicas, s.UpdatedReplicas, s.ReadyReplicas, s.AvailableReplicas)
@@ -303,6 +314,9 @@ func describeMap(out hub.Outputs, line func(string, ...any)) {
 	}
 	for _, s := range out.Map.Services {
 		line("map %s %v ttl=%v %s asleep=%v", s.Name, s.Aliases, s.TTL, s.Steering.Method, s.Asleep)
+		if p := s.Steering; p.OnAllUnhealthy != plan.AnswerAll || p.MinSites > 0 {
+			line("  when all are unhealthy %s %v, at least %d sites", p.OnAllUnhealthy, p.Fallback, p.MinSites)
+		}
 		for _, e := range s.Endpoints {
 			var addresses []string
 			for _, a := range e.Addresses {

@@ -108,17 +108,24 @@ func (t *exportTable) service(e *exported) plan.Service {
 		Aliases:  slices.Clone(e.ruling.Aliases),
 		Owner:    e.key,
 		TTL:      time.Duration(spec.TTLSeconds) * time.Second,
-		Steering: plan.Steering{Method: plan.Method(spec.Steering.Method), OnAllUnhealthy: plan.AnswerAll},
+		Steering: steeringOf(spec),
 		Health:   probe(spec),
 		Asleep:   e.asleep(),
-	}
-	if w := spec.Steering.Watermarks; w != nil {
-		s.Steering.Watermarks = plan.Watermarks{LowPercent: int(w.Low), HighPercent: int(w.High)}
 	}
 	for _, at := range e.preferred() {
 		if endpoint := t.endpoint(at); len(endpoint.Addresses) > 0 {
 			s.Endpoints = append(s.Endpoints, endpoint)
 		}
+	}
+	return s
+}
+
+// steeringOf is how an accepted export is steered. What cannot be read of it, which another release may have written, must not
+// keep the name out of the map: the method stays.
+func steeringOf(spec v1alpha1.DomainExportSpec) plan.Steering {
+	s, err := export.PlanSteering(spec.Steering.SteeringPolicySpec)
+	if err != nil {
+		return plan.Steering{Method: s.Method, OnAllUnhealthy: plan.AnswerAll}
 	}
 	return s
 }

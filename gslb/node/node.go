@@ -277,6 +277,7 @@ func (l *loop) swapIfDue(now time.Time) time.Duration {
 	if wait := swapInterval - now.Sub(l.lastSwap); wait > 0 && !l.urgent {
 		return wait
 	}
+	l.builder.SetTime(now)
 	l.node.store.Swap(l.builder.Snapshot())
 	l.news, l.urgent, l.lastSwap = false, false, now
 	l.node.status.setDown(l.known)

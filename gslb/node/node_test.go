@@ -312,3 +312,27 @@ func TestGeoTableOfAnother(t *testing.T) {
 		t.Errorf("status wants %q", got)
 	}
 }
+
+// A node tells its builder the time: a site that died an hour before the last is not among those that were last good.
+func TestLastGoodKnowsTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, "")
+		defer r.stop()
+		m := mapOf(1, 3)
+		m.Services[0].Steering.OnAllUnhealthy = plan.AnswerLastGood
+		if err := r.offer(1, m); err != nil {
+			t.Fatal(err)
+		}
+		r.finding(0, true)
+		r.expectUp("DUU")
+		time.Sleep(time.Hour)
+		r.finding(1, true)
+		time.Sleep(time.Second)
+		r.finding(2, true)
+		r.expectUp("DDD")
+		then := r.Store().Load().Service(0).LastGood(plan.IPv4)
+		if then == nil || then.Endpoints[0].Up || !then.Endpoints[1].Up || !then.Endpoints[2].Up {
+			t.Errorf("last good: %+v", then)
+		}
+	})
+}

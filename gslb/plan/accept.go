@@ -61,6 +61,9 @@ func Accept(current, next *Map, reasons []Reason) error {
 	if len(step.emptied) > 0 {
 		return fmt.Errorf("%w: %d names, the first is %s", ErrEmptied, len(step.emptied), step.emptied[0])
 	}
+	if len(step.fallen) > 0 {
+		return fmt.Errorf("%w: %s loses all of its sites, and only its fallback would answer", ErrEmptied, step.fallen[0])
+	}
 	if why.forced {
 		return nil
 	}
@@ -98,6 +101,7 @@ type change struct {
 	sitesTouched             map[gslb.SiteID]bool
 	capacity, capacityMoved  int64
 	emptied                  []gslb.Name
+	fallen                   []gslb.Name // services that only a fallback is left of
 	zones                    []gslb.Name // that are missing
 	torn                     []gslb.Name // services with too many splits changed
 }
@@ -138,6 +142,9 @@ func (c *change) service(before *Service, after map[gslb.Name]*Service, why reas
 		}
 	}
 	c.endpointsOf(before, after[before.Name], why)
+	if now := after[before.Name]; now != nil && onlyFallback(before, now, why) {
+		c.fallen = append(c.fallen, before.Name)
+	}
 	if now := after[before.Name]; now != nil && !why.scaled[string(before.Name)] {
 		c.splitsOf(before, now, why)
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -238,6 +239,56 @@ func TestAcceptSplits(t *testing.T) {
 	splits(next, 20, 0, 10_000)
 	if err := Accept(current, next, nil); err != nil {
 		t.Errorf("a few splits: %v", err)
+	}
+}
+
+// A fallback is no way to empty a name: the sites behind it may fail, and not be taken away.
+func TestAcceptAFallback(t *testing.T) {
+	name := string(serviceName(0))
+	fallback := func(m *Map) {
+		m.Services[0].Steering.OnAllUnhealthy, m.Services[0].Steering.Fallback = AnswerFallback, []netip.Addr{netip.MustParseAddr("198.51.100.1")}
+	}
+	endpoint := func(m *Map, i int) *Endpoint { return &m.Services[0].Endpoints[i] }
+	gone := func(m *Map) {
+		endpoint(m, 2).Capacity = 0
+		m.Services[0].Endpoints = m.Services[0].Endpoints[2:]
+	}
+	drained := func(m *Map) {
+		for i := range m.Services[0].Endpoints {
+			endpoint(m, i).Drained = true
+		}
+	}
+	for _, c := range []struct {
+		step
+		plain bool // without a fallback
+	}{
+		{step: step{"a fallback comes", func(*Map) {}, nil, nil}},
+		{step: step{"all lose their capacity", func(m *Map) { endpoint(m, 0).Capacity, endpoint(m, 1).Capacity = 0, 0 }, nil, nil}},
+		{step: step{"one is left", func(m *Map) { m.Services[0].Endpoints = m.Services[0].Endpoints[1:] }, nil, nil}},
+		{step: step{"one goes, the other fails", func(m *Map) { endpoint(m, 1).Capacity = 0; m.Services[0].Endpoints = m.Services[0].Endpoints[1:] }, nil, nil}},
+		{step: step{"all go, one comes that has nothing", gone, nil, ErrEmptied}},
+		{step: step{"all go, by force", gone, reasonsFor(ReasonForced, ""), ErrEmptied}},
+		{step: step{"all go, explained by the name", gone, reasonsFor(ReasonScaled, name), nil}},
+		{step: step{"all go, explained by their sites", gone, reasonsFor(ReasonSiteGone, "s00", "s01"), nil}},
+		{step: step{"all go, one is explained", gone, reasonsFor(ReasonSiteGone, "s00"), ErrEmptied}},
+		{step: step{"all are drained", drained, nil, ErrEmptied}},
+		{step: step{"all are drained, and they say so", drained, reasonsFor(ReasonSiteDrained, "s00", "s01", "s02"), nil}},
+		{step: step{"all go, without a fallback", gone, nil, nil}, plain: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			current, next := many(1, 3), many(1, 3)
+			endpoint(current, 2).Capacity, endpoint(next, 2).Capacity = 0, 0
+			c.change(next)
+			if !c.plain {
+				fallback(next)
+			}
+			if err := next.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			if err := Accept(current, next, c.reasons); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
 	}
 }
 

@@ -60,6 +60,8 @@ type CompiledService struct {
 	Demand *Demand
 	// Splits is nil if the service has none.
 	Splits *Splits
+	// Fallback is the addresses that answer in place of all endpoints, by family.
+	Fallback [Families][]netip.Addr
 }
 
 // CompiledEndpoint is an endpoint with the lines of its addresses looked up.
@@ -154,6 +156,9 @@ func (c *Compiled) service(s *Service, sites map[gslb.SiteID]*Site, previous *Co
 		out.Endpoints[i] = CompiledEndpoint{
 			Site: e.Site, Seed: seed(s.Name, e.Site), Addresses: c.resolveLines(e.Addresses),
 		}
+	}
+	for _, addr := range s.Steering.Fallback {
+		out.Fallback[FamilyOf(addr)] = append(out.Fallback[FamilyOf(addr)], addr)
 	}
 	for family := range Families {
 		has := func(a Address) bool { return FamilyOf(a.Addr) == family }

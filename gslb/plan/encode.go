@@ -26,8 +26,8 @@ func DigestOf(data []byte) Digest {
 // ErrEncoding is the reason for every encoded map that Decode refuses.
 var ErrEncoding = errors.New("not an encoded map")
 
-// Canonical sorts sites, zones, services, aliases, addresses, splits and resolvers, so that equal worlds have one encoding. Endpoints keep
-// their order, which is the order of failover. The map must not be shared yet.
+// Canonical sorts sites, zones, services, aliases, addresses, fallbacks, splits and resolvers, so that equal worlds have one
+// encoding. Endpoints keep their order, which is the order of failover. The map must not be shared yet.
 func (m *Map) Canonical() {
 	m.Schema = Schema
 	m.Sites, m.Services = noneIsNil(m.Sites), noneIsNil(m.Services)
@@ -36,6 +36,7 @@ func (m *Map) Canonical() {
 	slices.SortFunc(m.Services, func(a, b Service) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range m.Services {
 		slices.Sort(m.Services[i].Aliases)
+		m.Services[i].Steering.Canonical()
 		for j := range m.Services[i].Endpoints {
 			addresses := m.Services[i].Endpoints[j].Addresses
 			slices.SortFunc(addresses, func(a, b Address) int { return a.Addr.Compare(b.Addr) })
@@ -44,6 +45,12 @@ func (m *Map) Canonical() {
 	}
 	m.HeavyResolvers = noneIsNil(m.HeavyResolvers)
 	slices.SortFunc(m.HeavyResolvers, netip.Addr.Compare)
+}
+
+// Canonical sorts the fallback, so that equal policies are deeply equal.
+func (s *Steering) Canonical() {
+	s.Fallback = noneIsNil(s.Fallback)
+	slices.SortFunc(s.Fallback, netip.Addr.Compare)
 }
 
 func (s *Service) sortSplits() {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEncodeDecode(t *testing.T) {
-	for _, m := range []*Map{world(), many(30, 4), regional(), splitWorld(splitGeo(t))} {
+	for _, m := range []*Map{world(), many(30, 4), regional(), policies(), splitWorld(splitGeo(t))} {
 		m.Canonical()
 		data := mustEncode(t, m)
 		back, err := Decode(data)
@@ -43,7 +43,7 @@ func TestDigestDoesNotDependOnOrder(t *testing.T) {
 	digest := func(m *Map) Digest { m.Canonical(); return DigestOf(mustEncode(t, m)) }
 	want := digest(world())
 	split := splitWorld(splitGeo(t))
-	wantSplit := digest(split)
+	wantSplit, wantPolicies := digest(split), digest(policies())
 	for range 50 {
 		splits := split.Services[0].Splits
 		rng.Shuffle(len(splits), reflect.Swapper(splits))
@@ -51,6 +51,11 @@ func TestDigestDoesNotDependOnOrder(t *testing.T) {
 		rng.Shuffle(len(split.HeavyResolvers), reflect.Swapper(split.HeavyResolvers))
 		if got := digest(split); got != wantSplit {
 			t.Fatalf("with splits: got %s, want %s", got, wantSplit)
+		}
+		fallbacks := policies()
+		rng.Shuffle(len(fallbacks.Services[2].Steering.Fallback), reflect.Swapper(fallbacks.Services[2].Steering.Fallback))
+		if got := digest(fallbacks); got != wantPolicies {
+			t.Fatalf("with a fallback: got %s, want %s", got, wantPolicies)
 		}
 		m := world()
 		rng.Shuffle(len(m.Sites), reflect.Swapper(m.Sites))

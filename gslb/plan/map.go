@@ -63,8 +63,19 @@ type Steering struct {
 	Watermarks Watermarks `json:"watermarks,omitzero"`
 	// OnAllUnhealthy says what to answer when no endpoint is left.
 	OnAllUnhealthy OnAllUnhealthy `json:"onAllUnhealthy"`
+	// Fallback is what answers then, if that is AnswerFallback: addresses that are no site's, sorted. Else there are none.
+	Fallback []netip.Addr `json:"fallback,omitempty"`
 	// Precedence orders the levels at which the chosen site's addresses are looked for.
 	Precedence Precedence `json:"precedence,omitzero"`
+
+	// The control loop of a service goes by these; name servers do not.
+
+	// MinSites is over how many sites every demand class is spread at least; zero is one.
+	MinSites int `json:"minSites,omitempty"`
+	// ConnectionLife is how long a client's connection lives in the mean; zero is the loop's default.
+	ConnectionLife time.Duration `json:"connectionLife,omitempty"`
+	// GainMicro is the part of the residual that one epoch corrects, in millionths; zero is the most that cannot oscillate.
+	GainMicro int64 `json:"gainMicro,omitempty"`
 }
 
 // Method is a steering method.
@@ -81,9 +92,12 @@ const (
 // OnAllUnhealthy is what a service answers when none of its endpoints is healthy.
 type OnAllUnhealthy string
 
-// AnswerAll answers as if every endpoint were up; AnswerServfail lets the resolver try elsewhere.
+// AnswerAll answers as if every endpoint were up; AnswerLastGood, as if those were that were the last; AnswerFallback, with
+// the fallback's addresses; AnswerServfail lets the resolver try elsewhere.
 const (
 	AnswerAll      OnAllUnhealthy = "all"
+	AnswerLastGood OnAllUnhealthy = "last-good"
+	AnswerFallback OnAllUnhealthy = "fallback"
 	AnswerServfail OnAllUnhealthy = "servfail"
 )
 

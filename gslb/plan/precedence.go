@@ -47,6 +47,21 @@ var presets = map[string][]Level{
 // Presets lists the names of the presets.
 func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
 
+// PrecedenceOf reads a list as people write it: the name of one preset, or levels. Without a list it is the default.
+func PrecedenceOf(list []string) Precedence {
+	if len(list) == 1 && presets[list[0]] != nil {
+		return Precedence{Preset: list[0]}
+	}
+	var p Precedence
+	if list != nil {
+		p.Levels = []Level{}
+	}
+	for _, name := range list {
+		p.Levels = append(p.Levels, Level(name))
+	}
+	return p
+}
+
 // Order is the levels in order. It must not be changed.
 func (p Precedence) Order() []Level {
 	switch {

@@ -51,6 +51,17 @@ func many(services, sites int) *Map {
 	return m
 }
 
+// policies is a valid map of services with every kind of policy.
+func policies() *Map {
+	m := many(4, 2)
+	for i, policy := range []OnAllUnhealthy{AnswerAll, AnswerLastGood, AnswerFallback, AnswerServfail} {
+		m.Services[i].Steering = Steering{Method: Proximity, OnAllUnhealthy: policy}
+	}
+	m.Services[1].Steering.MinSites, m.Services[1].Steering.ConnectionLife, m.Services[1].Steering.GainMicro = 2, time.Minute, 40_000
+	m.Services[2].Steering.Fallback = []netip.Addr{netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::1")}
+	return m
+}
+
 func siteName(i int) gslb.SiteID  { return gslb.SiteID(fmt.Sprintf("s%02d", i)) }
 func serviceName(i int) gslb.Name { return gslb.Name(fmt.Sprintf("n%03d.edge.example.", i)) }
 

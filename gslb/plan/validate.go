@@ -168,8 +168,7 @@ func (v *validator) service(path string, s *Service) {
 	if s.TTL < MinTTL || s.TTL > MaxTTL || s.TTL%time.Second != 0 {
 		v.fail(path+".ttl", "%v, want whole seconds from %v to %v", s.TTL, MinTTL, MaxTTL)
 	}
-	v.steering(path+".steering", s.Steering)
-	v.precedence(path+".steering.precedence", s.Steering.Precedence)
+	v.steering(path+".steering", &s.Steering)
 	if s.Health != nil {
 		v.health(path+".health", *s.Health)
 	}
@@ -200,22 +199,6 @@ func (v *validator) inZone(name gslb.Name) bool {
 		}
 	}
 	return false
-}
-
-func (v *validator) steering(path string, s Steering) {
-	switch s.Method {
-	case Proximity, Weighted, Failover:
-	default:
-		v.fail(path+".method", "%q, want proximity, weighted or failover", s.Method)
-	}
-	switch s.OnAllUnhealthy {
-	case AnswerAll, AnswerServfail:
-	default:
-		v.fail(path+".onAllUnhealthy", "%q, want all or servfail", s.OnAllUnhealthy)
-	}
-	if w := s.Watermarks; w != (Watermarks{}) && (w.LowPercent < 1 || w.LowPercent >= w.HighPercent || w.HighPercent > 100) {
-		v.fail(path+".watermarks", "low %d and high %d, want 1 <= low < high <= 100", w.LowPercent, w.HighPercent)
-	}
 }
 
 func (v *validator) health(path string, h Health) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 func TestValidateGood(t *testing.T) {
 	for name, m := range map[string]*Map{
-		"small": world(), "split": splitWorld(splitGeo(t)), "many": many(50, 5), "only a zone": {Zones: world().Zones},
+		"small": world(), "split": splitWorld(splitGeo(t)), "many": many(50, 5), "policies": policies(), "only a zone": {Zones: world().Zones},
 	} {
 		if err := m.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -37,6 +38,21 @@ func TestValidateBad(t *testing.T) {
 			}
 		}
 	}
+	fallback := func(policy OnAllUnhealthy, list ...string) func(*Map) {
+		return func(m *Map) {
+			service(m).Steering.OnAllUnhealthy = policy
+			for _, addr := range list {
+				service(m).Steering.Fallback = append(service(m).Steering.Fallback, netip.MustParseAddr(addr))
+			}
+		}
+	}
+	both := func(changes ...func(*Map)) func(*Map) {
+		return func(m *Map) {
+			for _, change := range changes {
+				change(m)
+			}
+		}
+	}
 	record := func(text string) func(*Map) { return func(m *Map) { m.Zones[0].Records = []string{text} } }
 	for name, c := range map[string]struct {
 		change func(*Map)
@@ -59,11 +75,27 @@ func TestValidateBad(t *testing.T) {
 		"TTL not whole":           {func(m *Map) { service(m).TTL = 1500 * time.Millisecond }, "services[0].ttl: 1.5s"},
 		"method":                  {func(m *Map) { service(m).Steering.Method = "random" }, "services[0].steering.method"},
 		"all unhealthy":           {func(m *Map) { service(m).Steering.OnAllUnhealthy = "" }, "services[0].steering.onAllUnhealthy"},
-		"only a low mark":         {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 0 }, "services[0].steering.watermarks"},
-		"mark above 100":          {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 101 }, "services[0].steering.watermarks"},
-		"probe type":              {func(m *Map) { service(m).Health.Type = "icmp" }, "services[0].health.type"},
-		"probe path injects":      {func(m *Map) { service(m).Health.Path = "/ HTTP/1.1\r\nX: y" }, "services[0].health.path"},
-		"probe path of tcp":       {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http or https probe has a path"},
+		"policy of nobody":        {func(m *Map) { service(m).Steering.OnAllUnhealthy = "none" }, `"none", want all, last-good, fallback or servfail`},
+		"fallback of none":        {func(m *Map) { service(m).Steering.OnAllUnhealthy = AnswerFallback }, "steering.fallback: 0 addresses, want 1 to 8"},
+		"fallback for nothing":    {fallback(AnswerLastGood, "192.0.2.9"), "steering.fallback: it never answers, since onAllUnhealthy is last-good"},
+		"fallback of nine": {fallback(AnswerFallback, "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.8", "192.0.2.9"),
+			"steering.fallback: 9 addresses, want 1 to 8"},
+		"fallback twice":          {fallback(AnswerFallback, "192.0.2.1", "192.0.2.1"), "steering.fallback[1]: 192.0.2.1 is listed twice"},
+		"fallback to nowhere":     {fallback(AnswerFallback, "192.0.2.1", "0.0.0.0"), "steering.fallback[1]: 0.0.0.0 cannot be served"},
+		"fallback is no endpoint": {both(fallback(AnswerFallback, "192.0.2.1"), func(m *Map) { service(m).Endpoints = nil }), "services[0].endpoints: 0 endpoints"},
+		"too many sites at least": {func(m *Map) { service(m).Steering.MinSites = 9 }, "steering.minSites: out of range: want 1 to 8 sites"},
+		"sites at least, below 0": {func(m *Map) { service(m).Steering.MinSites = -1 }, "steering.minSites"},
+		"no loop to spread": {func(m *Map) { service(m).Steering.Method, service(m).Steering.MinSites = Weighted, 2 },
+			"steering.minSites: it needs method proximity: with weighted no control loop runs"},
+		"no loop to slow":      {func(m *Map) { service(m).Steering.Method, service(m).Steering.GainMicro = Failover, 1 }, "steering.gain: it needs method proximity"},
+		"gain above 1":         {func(m *Map) { service(m).Steering.GainMicro = WholeGain + 1 }, "steering.gain: out of range"},
+		"gain below 0":         {func(m *Map) { service(m).Steering.GainMicro = -1 }, "steering.gain: out of range"},
+		"connections too long": {func(m *Map) { service(m).Steering.ConnectionLife = 2 * time.Hour }, "steering.connectionLife: out of range: want 1s to 1h0m0s"},
+		"only a low mark":      {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 0 }, "services[0].steering.watermarks"},
+		"mark above 100":       {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 101 }, "services[0].steering.watermarks"},
+		"probe type":           {func(m *Map) { service(m).Health.Type = "icmp" }, "services[0].health.type"},
+		"probe path injects":   {func(m *Map) { service(m).Health.Path = "/ HTTP/1.1\r\nX: y" }, "services[0].health.path"},
+		"probe path of tcp":    {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http or https probe has a path"},
 		"probe match of grpc": {func(m *Map) {
 			*service(m).Health = Health{Type: ProbeGRPC, Match: "ok", Port: 1, Interval: time.Second}
 		}, "services[0].health.path"},
@@ -139,6 +171,61 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 	want := "sites[0].name services[0].ttl services[0].health.port services[0].endpoints[0].site"
 	if got := strings.Join(paths, " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A policy by itself is held against the same rules, under the path that its reader knows.
+func TestValidateSteering(t *testing.T) {
+	for _, s := range policies().Services {
+		if err := s.Steering.Validate("spec"); err != nil {
+			t.Error(err)
+		}
+	}
+	wrong := Steering{Method: "random", OnAllUnhealthy: AnswerAll, MinSites: 9}
+	var paths []string
+	for _, p := range Problems(wrong.Validate("spec")) {
+		paths = append(paths, p.Path)
+	}
+	if got := strings.Join(paths, " "); got != "spec.method spec.minSites" {
+		t.Errorf("problems at %s", got)
+	}
+}
+
+func TestParseGainAndConnectionLife(t *testing.T) {
+	for text, want := range map[string]int64{"0.05": 50_000, "1": WholeGain, "0.000001": 1, "0.50": 500_000} {
+		if got, err := ParseGain(text); got != want || err != nil {
+			t.Errorf("gain %s: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0", "", "-0.1", "1.1", "0.0000001", "a tenth", "5%"} {
+		if got, err := ParseGain(text); err == nil || !strings.Contains(err.Error(), "such as 0.05") {
+			t.Errorf("gain %q: %d, %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]time.Duration{"15s": 15 * time.Second, "1h": time.Hour, "1m30s": 90 * time.Second} {
+		if got, err := ParseConnectionLife(text); got != want || err != nil {
+			t.Errorf("connections of %s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0s", "", "999ms", "61m", "15", "-3s", "9999999h9999999h"} {
+		if got, err := ParseConnectionLife(text); err == nil || !strings.Contains(err.Error(), "such as 15s") {
+			t.Errorf("connections of %q: %v, %v", text, got, err)
+		}
+	}
+}
+
+// A list with one preset is the preset; an empty list is no list of levels that was left out.
+func TestPrecedenceOf(t *testing.T) {
+	for _, c := range []struct {
+		list []string
+		want Precedence
+	}{
+		{nil, Precedence{}}, {[]string{"dnspod"}, Precedence{Preset: "dnspod"}}, {[]string{"line"}, Precedence{Levels: []Level{AtLine}}},
+		{[]string{"dnspod", "line"}, Precedence{Levels: []Level{"dnspod", AtLine}}}, {[]string{}, Precedence{Levels: []Level{}}},
+	} {
+		if got := PrecedenceOf(c.list); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v: %+v, want %+v", c.list, got, c.want)
+		}
 	}
 }
 

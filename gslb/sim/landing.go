@@ -32,7 +32,7 @@ func (p *Production) landing(h *head, factors []float64) []float64 {
 	demand := make([]float64, len(p.view.Sites))
 	for i := range sim.config.Population.Askers {
 		q := steer.Query{Family: plan.IPv4, Client: sim.config.Population.Askers[i].Client, At: p.view.Time.Unix()}
-		if d := steer.Decide(snapshot, q); d.Outcome == steer.Answered {
+		if d := steer.Decide(snapshot, q); d.Outcome == steer.Answered && d.Endpoint >= 0 {
 			demand[h.siteOf[d.Endpoint]] += sim.demandOf(i, factors)
 		}
 	}

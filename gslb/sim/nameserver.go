@@ -47,6 +47,7 @@ func (n *nameServer) step(p *Production) {
 		changed = true
 	}
 	if changed {
+		n.builder.SetTime(p.view.Time)
 		n.snapshot = n.builder.Snapshot()
 	}
 }

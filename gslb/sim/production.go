@@ -115,7 +115,7 @@ func (p *Production) Ask(q Question) Answer {
 	query := steer.Query{Family: plan.IPv4, Client: q.Client, At: p.view.Time.Unix()}
 	decision := p.decide(n.snapshot, query)
 	answer := Answer{Site: NoSite, TTL: decision.TTL}
-	if decision.Outcome == steer.Answered {
+	if decision.Outcome == steer.Answered && decision.Endpoint >= 0 {
 		answer.Site = n.served.siteOf[decision.Endpoint]
 		n.count(p.asker(q, n.served.compiled), answer)
 	}

@@ -22,8 +22,8 @@ type Query struct {
 // Outcome says what a decision answers.
 type Outcome uint8
 
-// The outcomes. Answered has addresses. NoFamily is NODATA: no endpoint of the service has the family. Unavailable is
-// SERVFAIL, by the service's own wish (onAllUnhealthy).
+// The outcomes. Answered has addresses, of an endpoint or of the fallback. NoFamily is NODATA: no endpoint of the service has
+// the family. Unavailable is SERVFAIL, by the service's own wish (onAllUnhealthy).
 const (
 	Answered Outcome = iota
 	NoFamily
@@ -33,7 +33,7 @@ const (
 // Decision is the answer for one client.
 type Decision struct {
 	Outcome Outcome
-	// Endpoint is an index into the service's endpoints; -1 if there is none.
+	// Endpoint is an index into the service's endpoints; -1 if there is none, or the fallback answers.
 	Endpoint int
 	// Addresses belong to the snapshot and must not be changed.
 	Addresses []netip.Addr
@@ -61,13 +61,17 @@ const (
 	Overflow
 	// Split: by the shares that the hub planned for the client's demand class.
 	Split
+	// LastGood: no endpoint was eligible, so those count as up that were in the last moment when one was.
+	LastGood
+	// Fallback: no endpoint was eligible, so the addresses answer that the policy has for that.
+	Fallback
 	// AllUnhealthy: no endpoint was eligible, so all count as if they were up.
 	AllUnhealthy
 	// NoEndpoint: there was nothing to choose from.
 	NoEndpoint
 )
 
-var reasonNames = [...]string{"nearest", "shared", "overflow", "split", "all-unhealthy", "no-endpoint"}
+var reasonNames = [...]string{"nearest", "shared", "overflow", "split", "last-good", "fallback", "all-unhealthy", "no-endpoint"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -99,7 +103,7 @@ func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
 		trace:    trace,
 	}
 	if d.choice == nil {
-		out.Outcome = NoFamily
+		d.answerWithoutFamily(&out)
 		return out
 	}
 	d.lookup(snapshot.Plan, q)
@@ -115,6 +119,7 @@ func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
 type decider struct {
 	compiled  *plan.CompiledService
 	live      *world.Service
+	recalled  bool // live is the service as it was when an endpoint was last eligible
 	choice    *plan.Choice
 	family    plan.Family
 	unit      netip.Prefix
@@ -127,6 +132,13 @@ type decider struct {
 }
 
 func (d *decider) answer(out *Decision) {
+	if !d.answerHealthy(out) {
+		d.answerUnhealthy(out)
+	}
+}
+
+// answerHealthy goes by the client's split, then by tier and capacity. It says whether any endpoint was eligible.
+func (d *decider) answerHealthy(out *Decision) bool {
 	if d.split.list != nil {
 		endpoint := d.chooseSplit()
 		if d.trace != nil {
@@ -135,30 +147,23 @@ func (d *decider) answer(out *Decision) {
 		if endpoint >= 0 {
 			out.Reason = Split
 			d.finish(out, endpoint, d.split.holders > 1, d.split.unit.Bits())
-			return
+			return true
 		}
 	}
-	d.answerUnsplit(out)
-}
-
-// answerUnsplit goes by tier and capacity.
-func (d *decider) answerUnsplit(out *Decision) {
 	d.key = keyOf(d.unit.Addr())
 	endpoint, tier, split := d.choose(healthy)
-	out.Reason = Nearest
 	switch {
-	case endpoint < 0 && d.compiled.Spec.Steering.OnAllUnhealthy == plan.AnswerServfail && !d.compiled.Spec.Asleep:
-		out.Outcome, out.Reason, out.ScopeBits = Unavailable, AllUnhealthy, 0
-		return
 	case endpoint < 0:
-		endpoint, split = d.chooseAnyway()
-		out.Reason = AllUnhealthy
+		return false
 	case tier > 0:
 		out.Reason = Overflow
 	case split:
 		out.Reason = Shared
+	default:
+		out.Reason = Nearest
 	}
 	d.finish(out, endpoint, split, d.unit.Bits())
+	return true
 }
 
 // briefTTL bounds how long answers live that should soon be asked for again.
@@ -172,23 +177,16 @@ func (d *decider) finish(out *Decision, endpoint int, split bool, unitBits int) 
 	}
 	out.Endpoint = endpoint
 	chosen := &d.live.Endpoints[endpoint]
-	if out.Reason == AllUnhealthy || chosen.Drained || d.compiled.Spec.Endpoints[endpoint].Brief {
+	if d.recalled {
+		out.Reason = LastGood
+	}
+	if out.Reason == AllUnhealthy || d.recalled || chosen.Drained || d.compiled.Spec.Endpoints[endpoint].Brief {
 		out.TTL = min(out.TTL, briefTTL)
 	}
 	out.Addresses, out.Tag = chosen.Addresses(d.family, d.class.Tags, !chosen.Has(d.family))
 	if d.trace != nil {
 		d.trace.picked(d, *out)
 	}
-}
-
-// chooseAnyway is the choice when nothing is healthy: as if all were up, then without regard to load, then to drains.
-func (d *decider) chooseAnyway() (endpoint int, split bool) {
-	for level := anyHealth; level <= everything; level++ {
-		if endpoint, _, split = d.choose(level); endpoint >= 0 {
-			return endpoint, split
-		}
-	}
-	return int(d.choice.Endpoints[0]), false
 }
 
 // choose walks the tiers and takes the first that has an eligible endpoint. Split says that capacity decided, per unit.

@@ -7,6 +7,9 @@
 // Where the map splits the client's demand class, the shares of the class decide, among its sites that are up, not drained
 // and with capacity; elsewhere, and where none of them is, tiers and capacity do.
 //
+// Where no endpoint is eligible, the policy says what answers: all of them, those that were eligible last, as the snapshot
+// remembers, addresses of a fallback, or nobody.
+//
 // The scope of a decision is exact: every address inside it gets the same answer from the same snapshot. Three things
 // can tell clients apart: the class of their network, which gives the scope its width; where several sites share a split
 // class, the unit that carries at most 1/32 of its demand; and where several near-equal endpoints share another class,

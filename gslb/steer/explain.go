@@ -207,9 +207,30 @@ func (t *Trace) consider(d *decider, endpoint int, level eligibility, ok bool) {
 var levelNotes = [...]string{"", "none is eligible; with health ignored:", "none is eligible; with health and capacity ignored:",
 	"none is eligible; with drains ignored as well:"}
 
+// recall says whether there is a moment to go back to.
+func (t *Trace) recall(known bool) {
+	if known {
+		t.Steps = append(t.Steps, "none is eligible; as in the last moment when one was:")
+		return
+	}
+	t.Steps = append(t.Steps, "none that was eligible is remembered, or it is drained now")
+}
+
+// fallback says whether the fallback answers.
+func (t *Trace) fallback(answers bool) {
+	if answers {
+		t.Steps = append(t.Steps, "none is eligible; the fallback answers")
+		return
+	}
+	t.Steps = append(t.Steps, "the fallback has no address of this family")
+}
+
 // lacks is what keeps an endpoint from being eligible at a level.
 func (d *decider) lacks(endpoint int, level eligibility) (lacks []string) {
 	e := &d.live.Endpoints[endpoint]
+	if d.recalled {
+		return []string{"it was out then, or is drained now"}
+	}
 	switch {
 	case level > healthy:
 	case !e.Up:

@@ -53,6 +53,7 @@ func (t *Trace) unsplit(d *decider) {
 
 // shared records the split that was looked at.
 func (t *Trace) shared(d *decider) {
+	t.Split.Shares = nil // of the look before, if this one is at the last good moment
 	for _, s := range d.split.list {
 		t.Split.Shares = append(t.Split.Shares, plan.SiteShare{Site: d.compiled.Endpoints[s.Endpoint].Site, Share: s.Share})
 	}

@@ -3,6 +3,7 @@ package world
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -23,15 +24,21 @@ type Builder struct {
 	services   []*Service
 	dirty      map[gslb.Name]bool
 	resolvers  *tally.Resolvers
+	fresh      bool // no snapshot has been made of the plan yet
+	now        time.Time
+	memories   map[gslb.Name]memory
 }
 
 // NewBuilder starts without a map.
 func NewBuilder() *Builder {
-	return &Builder{down: map[Target]bool{}, dirty: map[gslb.Name]bool{}}
+	return &Builder{down: map[Target]bool{}, dirty: map[gslb.Name]bool{}, memories: map[gslb.Name]memory{}}
 }
 
 // CountResolvers has the answers to single resolvers counted too, from the next map on.
 func (b *Builder) CountResolvers(r *tally.Resolvers) { b.resolvers = r }
+
+// SetTime says what time it is at the next Snapshot. Only which endpoints were last good depends on it.
+func (b *Builder) SetTime(now time.Time) { b.now = now }
 
 // SetPlan replaces the map. What is known of addresses that are still in it stays.
 func (b *Builder) SetPlan(generation uint64, compiled *plan.Compiled) {
@@ -44,6 +51,7 @@ func (b *Builder) SetPlan(generation uint64, compiled *plan.Compiled) {
 		b.services[i].Tally = b.tallyOf(&compiled.Services[i], before, beforePlan)
 	}
 	clear(b.dirty)
+	b.fresh = true
 }
 
 // tallyOf goes on with the tally of the plan before, as long as classes and endpoints have the same numbers in both.
@@ -74,6 +82,11 @@ func (b *Builder) forget() {
 			delete(b.down, target)
 		}
 	}
+	for name := range b.memories {
+		if _, served := b.plan.Service(name); !served {
+			delete(b.memories, name)
+		}
+	}
 }
 
 // SetDown records what the probes say of a target. It returns whether that is news.
@@ -100,11 +113,25 @@ func (b *Builder) Snapshot() *Snapshot {
 		if i, ok := b.plan.Service(name); ok {
 			next := b.build(i)
 			next.Tally, services[i] = services[i].Tally, next
+			b.remember(i, next)
 		}
 	}
 	clear(b.dirty)
 	b.services = services
+	b.rememberAll()
 	return &Snapshot{Generation: b.generation, Plan: b.plan, services: services}
+}
+
+// rememberAll looks at every service of a new plan. It waits for the first snapshot, since what is known of addresses may come
+// after the plan: nobody was ever led to what is down already then.
+func (b *Builder) rememberAll() {
+	if !b.fresh {
+		return
+	}
+	b.fresh = false
+	for i, service := range b.services {
+		b.remember(i, service)
+	}
 }
 
 func (b *Builder) build(index int) *Service {

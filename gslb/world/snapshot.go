@@ -1,8 +1,9 @@
 // Package world holds what a name server serves at one moment.
 //
-// A Snapshot joins a compiled map with what the name server itself knows: the addresses that its probes call down. It
-// is immutable. One Builder, owned by one goroutine, makes snapshots; a Store hands the current one to every reader
-// through an atomic pointer. Rule: a name server only takes away. Nothing here computes a weight.
+// A Snapshot joins a compiled map with what the name server itself knows: the addresses that its probes call down and, where
+// nothing is left and the policy asks for it, what was the last to be up. It is immutable. One Builder, owned by one
+// goroutine, makes snapshots; a Store hands the current one to every reader through an atomic pointer. Rule: a name server
+// only takes away. Nothing here computes a weight.
 //
 // It is pure. gslb/node builds, gslb/steer decides on the result, the simulator does both.
 package world
@@ -62,7 +63,13 @@ type Service struct {
 	// Tally counts the answers by demand class and endpoint; nil where the service has no demand classes. It is all that
 	// ever changes in a snapshot, and is shared with the snapshots before and after as long as the numbers mean the same.
 	Tally *tally.Service
+	// lastGood is, by family, the service as it was; nil while an endpoint is ready.
+	lastGood [plan.Families]*Service
 }
+
+// LastGood is the service as it was in the last moment when an endpoint was ready for clients of the family, if its policy asks
+// for that and none is now; nil if not, or if the builder saw no such moment. It has no tally.
+func (s *Service) LastGood(family plan.Family) *Service { return s.lastGood[family] }
 
 // Endpoint is the live state of one endpoint.
 type Endpoint struct {

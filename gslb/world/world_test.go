@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,15 +32,28 @@ func compile(t *testing.T, services ...plan.Service) *plan.Compiled {
 		Zones:    []plan.Zone{{Name: "edge.example.", Nameservers: []gslb.Name{"ns1.edge.example."}}},
 		Services: services,
 	}
+	return compileMap(t, m, nil)
+}
+
+func compileMap(t *testing.T, m *plan.Map, previous *plan.Compiled) *plan.Compiled {
+	t.Helper()
 	if err := m.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	table, err := new(geodata.Builder).Build(geodata.Origin{})
+	geo, err := emptyGeo()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan.Compile(m, "", plan.NewGeo(table), nil)
+	return plan.Compile(m, "", geo, previous)
 }
+
+var emptyGeo = sync.OnceValues(func() (*plan.Geo, error) {
+	table, err := new(geodata.Builder).Build(geodata.Origin{})
+	if err != nil {
+		return nil, err
+	}
+	return plan.NewGeo(table), nil
+})
 
 func down(name gslb.Name, addr string) Target { return Target{name, netip.MustParseAddr(addr)} }
 

@@ -47,6 +47,9 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 	for _, addr := range d.Addresses {
 		m.Answer = append(m.Answer, a.address(name, addr, d.TTL))
 	}
+	if d.Endpoint < 0 {
+		return 0 // the fallback: nothing of the client decides, not even what carries its address
+	}
 	return a.client.subnet.CarrierBits + d.ScopeBits
 }
 

@@ -104,6 +104,9 @@ func (r *reference) steered(name string, s *plan.Service, q query, m message) (a
 		m.rcode, m.answers = "SERVFAIL", nil
 		return []message{m}
 	}
+	if v.fallback != nil {
+		return []message{m.withFallback(name, rrtype, s, v.fallback)}
+	}
 	if bits := sourceBits(q); bits > 0 {
 		m.scope = v.scope
 	}
@@ -117,6 +120,16 @@ func (r *reference) steered(name string, s *plan.Service, q query, m message) (a
 		all = append(all, one)
 	}
 	return all
+}
+
+// withFallback does not depend on the client.
+func (m message) withFallback(name, rrtype string, s *plan.Service, list []netip.Addr) message {
+	m.answers = slices.Clone(m.answers)
+	for _, addr := range list {
+		m.answers = append(m.answers, fmt.Sprintf("%s %d IN %s %s", name, min(10, int(s.TTL.Seconds())), rrtype, addr))
+	}
+	slices.Sort(m.answers)
+	return m
 }
 
 func sourceBits(q query) int {

@@ -31,8 +31,10 @@ type reference struct {
 	// keys are the demand classes of each place, and weights what each class weighs.
 	keys    map[*plan.Service][]plan.ClassKey
 	weights map[*plan.Service]map[plan.ClassKey]weight
-	// splits counts the decisions by a split, by what they went by.
-	splits map[string]int
+	// splits counts the decisions by a split, by what they went by; failed those of services without a healthy endpoint.
+	splits, failed map[string]int
+	// moments are what was down, from the first that the name server saw to now.
+	moments []moment
 }
 
 type choiceOf struct {
@@ -46,9 +48,9 @@ type placed struct {
 	place geodata.PlaceID
 }
 
-func newReference(m *plan.Map, table *geodata.Table, down map[world.Target]bool) *reference {
+func newReference(m *plan.Map, table *geodata.Table, moments []moment) *reference {
 	r := &reference{
-		world: m, down: down, table: table,
+		world: m, down: moments[len(moments)-1].down, moments: moments, table: table, failed: map[string]int{},
 		proven: map[choiceOf][]netip.Prefix{}, texts: map[choiceOf][]string{}, met: map[string]int{},
 		keys: map[*plan.Service][]plan.ClassKey{}, weights: map[*plan.Service]map[plan.ClassKey]weight{}, splits: map[string]int{},
 	}
@@ -65,6 +67,7 @@ func newReference(m *plan.Map, table *geodata.Table, down map[world.Target]bool)
 // than the product's logarithm can tell apart.
 type verdict struct {
 	nodata, servfail bool
+	fallback         []netip.Addr
 	sites            []gslb.SiteID
 	addresses        map[gslb.SiteID][]netip.Addr
 	ttl              map[gslb.SiteID]int
@@ -86,7 +89,7 @@ var levels = []func(r *reference, s *plan.Service, e *plan.Endpoint, f plan.Fami
 func (r *reference) decide(s *plan.Service, f plan.Family, q query) verdict {
 	all := withFamily(s, f)
 	if len(all) == 0 {
-		return verdict{nodata: true}
+		return r.withoutFamily(s, f)
 	}
 	unit := unitOf(clientAddress(q))
 	place := r.table.Place(r.placeOf(unit.Addr()))
@@ -94,8 +97,11 @@ func (r *reference) decide(s *plan.Service, f plan.Family, q query) verdict {
 		return r.verdict(s, f, c, place, false)
 	}
 	for level, eligible := range levels {
-		if level == 1 && s.Steering.OnAllUnhealthy == plan.AnswerServfail && !s.Asleep {
-			return verdict{servfail: true}
+		if level == 1 {
+			if v, ok := r.unhealthy(s, f, q); ok {
+				r.failed[string(s.Steering.OnAllUnhealthy)]++
+				return v
+			}
 		}
 		for _, tier := range r.tiers(s, all, place) {
 			tier = slices.DeleteFunc(tier, func(e *plan.Endpoint) bool { return !eligible(r, s, e, f) })

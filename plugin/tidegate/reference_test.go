@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"tidegate.dev/tidegate/gslb/plan"
-	"tidegate.dev/tidegate/gslb/world"
 )
 
 // referenceQueries is how many random queries TestReference asks. TIDEGATE_REFERENCE_QUERIES=200000 asks for more, and
@@ -38,7 +37,7 @@ func setting(t *testing.T, name string, fallback int) (value int, given bool) {
 func TestReference(t *testing.T) {
 	queries, bench := setting(t, "TIDEGATE_REFERENCE_QUERIES", referenceQueries)
 	seed, _ := setting(t, "TIDEGATE_REFERENCE_SEED", referenceSeed)
-	run := referenceRun{rng: rand.New(rand.NewPCG(uint64(seed), 1)), reasons: map[string]int{}, levels: map[string]int{}, splits: map[string]int{}}
+	run := referenceRun{rng: rand.New(rand.NewPCG(uint64(seed), 1)), reasons: map[string]int{}, levels: map[string]int{}, splits: map[string]int{}, failed: map[string]int{}}
 	embeddedWorlds, smallWorlds := 2, 30
 	perSmall := queries * 4 / 5 / smallWorlds
 	for range smallWorlds {
@@ -54,7 +53,7 @@ func TestReference(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { run.world(t, geo, 4, 12, max(perEmbedded, rest)) })
 	}
 	t.Logf("seed %d: %d queries, %d mismatches, %d too close to tell", seed, run.asked, run.mismatches, run.ties)
-	t.Logf("answers by reason: %v, by level: %v, by split: %v", run.reasons, run.levels, run.splits)
+	t.Logf("answers by reason: %v, by level: %v, by split: %v, without a healthy endpoint: %v", run.reasons, run.levels, run.splits, run.failed)
 	if bench {
 		fmt.Printf("result main.reference_mismatch %d queries\n", run.mismatches)
 	}
@@ -71,12 +70,18 @@ func TestReference(t *testing.T) {
 			t.Errorf("no class was split %s", kind)
 		}
 	}
+	for _, kind := range []string{"servfail", "fallback", "last-good", "fallback without a site of the family"} {
+		if run.failed[kind] == 0 {
+			t.Errorf("no service answered by %s", kind)
+		}
+	}
 }
 
 type referenceRun struct {
 	rng                     *rand.Rand
 	asked, mismatches, ties int
 	reasons, levels, splits map[string]int
+	failed                  map[string]int
 }
 
 // world asks queries about one random world.
@@ -84,12 +89,9 @@ func (run *referenceRun) world(t *testing.T, geo *plan.Geo, services, maxSites, 
 	t.Helper()
 	m, down := randomWorld(run.rng, services, maxSites)
 	addSplits(run.rng, m, geo)
-	var targets []world.Target
-	for target := range down {
-		targets = append(targets, target)
-	}
-	h := handlerOf(snapshotOf(t, m, geo, targets...))
-	r := newReference(m, geo.Table, down)
+	moments := randomPast(run.rng, m, down)
+	h := handlerOf(servedAfter(t, m, geo, moments))
+	r := newReference(m, geo.Table, moments)
 	for range queries {
 		time.Sleep(time.Duration(run.rng.IntN(20)) * time.Second) // of the bubble's clock: slots come and go
 		q := randomQuery(run.rng, m)
@@ -111,6 +113,9 @@ func (run *referenceRun) world(t *testing.T, geo *plan.Geo, services, maxSites, 
 	}
 	for kind, times := range r.splits {
 		run.splits[kind] += times
+	}
+	for kind, times := range r.failed {
+		run.failed[kind] += times
 	}
 }
 

@@ -79,10 +79,13 @@ func randomService(rng *rand.Rand, number int, sites []plan.Site) plan.Service {
 		Name: gslb.Name(fmt.Sprintf("s%d.group.edge.example.", number)), TTL: time.Duration(1+rng.IntN(300)) * time.Second,
 		Steering: plan.Steering{
 			Method:         []plan.Method{plan.Proximity, plan.Proximity, plan.Weighted, plan.Failover}[rng.IntN(4)],
-			OnAllUnhealthy: []plan.OnAllUnhealthy{plan.AnswerAll, plan.AnswerAll, plan.AnswerServfail}[rng.IntN(3)],
+			OnAllUnhealthy: []plan.OnAllUnhealthy{plan.AnswerAll, plan.AnswerAll, plan.AnswerLastGood, plan.AnswerFallback, plan.AnswerServfail}[rng.IntN(5)],
 			Precedence:     randomPrecedence(rng),
 		},
 		Asleep: rng.IntN(8) == 0,
+	}
+	if s.Steering.OnAllUnhealthy == plan.AnswerFallback {
+		s.Steering.Fallback = randomFallback(rng)
 	}
 	if rng.IntN(2) == 0 {
 		s.Aliases = []gslb.Name{gslb.Name(fmt.Sprintf("vanity%d.edge.example.", number))}

@@ -17,13 +17,17 @@ const (
 	ConditionLineConfirmed = "LineConfirmed"
 )
 
-// Reasons of the condition Accepted. Accepted also stands on a Zone; ZoneMissing also as a reason of Programmed.
+// Reasons of the condition Accepted. Accepted also stands on a Zone and a SteeringPolicy; ZoneMissing also as a reason of
+// Programmed.
 const (
 	ReasonAccepted           = "Accepted"
 	ReasonInvalidAnnotation  = "InvalidAnnotation"
 	ReasonInvalidName        = "InvalidName"
 	ReasonHostnameConflict   = "HostnameConflict"
 	ReasonPlacementNotFound  = "PlacementNotFound"
+	ReasonPolicyNotFound     = "SteeringPolicyNotFound"
+	ReasonInvalidPolicy      = "InvalidSteeringPolicy"
+	ReasonOscillates         = "WouldOscillate"
 	ReasonServiceUnsupported = "ServiceUnsupported"
 	ReasonWorkloadNotFound   = "WorkloadNotFound"
 	ReasonWorkloadConflict   = "WorkloadConflict"

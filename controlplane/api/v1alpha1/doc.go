@@ -1,8 +1,9 @@
 // Package v1alpha1 is Tidegate's Kubernetes API: group tidegate.dev, version v1alpha1.
 //
 // DomainExport is what Tidegate made of an annotated workload, and its memory of it; the hub alone writes it.
-// EdgePlacement says where workloads may run; users write it. Site and Zone describe the serving locations and the
-// zones that the name servers answer for; operators write their spec, the hub their status.
+// EdgePlacement says where workloads may run, SteeringPolicy how clients are led to them; users write both. Site and Zone
+// describe the serving locations and the zones that the name servers answer for; operators write their spec, the hub their
+// status.
 //
 // The package holds types only. controlplane/* and cmd/ import it; the scheduler and gslb never see it.
 //

@@ -14,6 +14,7 @@ import (
 // +kubebuilder:resource:shortName=dex,categories=tidegate
 // +kubebuilder:printcolumn:name=HOST,type=string,JSONPath=`.status.canonicalName`
 // +kubebuilder:printcolumn:name=STEERING,type=string,JSONPath=`.spec.steering.method`
+// +kubebuilder:printcolumn:name=POLICY,type=string,priority=1,JSONPath=`.spec.steering.policy`
 // +kubebuilder:printcolumn:name=SITES,type=string,JSONPath=`.status.readySites`
 // +kubebuilder:printcolumn:name=READY,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name=REASON,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
@@ -102,12 +103,14 @@ type Capacity struct {
 	ByAccelerator map[string]resource.Quantity `json:"byAccelerator,omitempty"`
 }
 
-// Steering says how clients are led to sites.
+// Steering says how clients are led to sites: the settings in force, wherever they came from.
 type Steering struct {
-	// +kubebuilder:validation:Enum=proximity;weighted;failover
-	Method string `json:"method"`
+	// policy is the SteeringPolicy of the namespace that they were taken from, with the annotations that win over it.
 	// +optional
-	Watermarks *Watermarks `json:"watermarks,omitempty"`
+	// +kubebuilder:validation:MaxLength=253
+	Policy string `json:"policy,omitempty"`
+
+	SteeringPolicySpec `json:",inline"`
 }
 
 // Watermarks are load levels in percent of the capacity: at low a site begins to shed, at high it takes nobody new.

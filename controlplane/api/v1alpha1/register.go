@@ -23,6 +23,7 @@ func addTypes(scheme *runtime.Scheme) error {
 		&DomainExport{}, &DomainExportList{},
 		&EdgePlacement{}, &EdgePlacementList{},
 		&Site{}, &SiteList{},
+		&SteeringPolicy{}, &SteeringPolicyList{},
 		&Zone{}, &ZoneList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)

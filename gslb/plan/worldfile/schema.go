@@ -52,30 +52,6 @@ type service struct {
 	Endpoints []endpoint `yaml:"endpoints"`
 }
 
-type steering struct {
-	Method         plan.Method         `yaml:"method"`
-	Watermarks     watermarks          `yaml:"watermarks"`
-	OnAllUnhealthy plan.OnAllUnhealthy `yaml:"onAllUnhealthy"`
-	Precedence     precedence          `yaml:"precedence"`
-}
-
-// precedence is written as the name of a preset or as a list of levels.
-type precedence plan.Precedence
-
-// UnmarshalYAML takes either.
-func (p *precedence) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind == yaml.SequenceNode {
-		p.Levels = []plan.Level{}
-		return node.Decode(&p.Levels)
-	}
-	return node.Decode(&p.Preset)
-}
-
-type watermarks struct {
-	Low  int `yaml:"low"`
-	High int `yaml:"high"`
-}
-
 type health struct {
 	Type     plan.ProbeType `yaml:"type"`
 	Path     string         `yaml:"path"`
@@ -194,19 +170,8 @@ func (c *converter) service(path string, s service) plan.Service {
 	out := plan.Service{
 		Name: c.name(path+".name", s.Name),
 		TTL:  c.duration(path+".ttl", s.TTL, defaultTTL),
-		Steering: plan.Steering{
-			Method:         s.Steering.Method,
-			Watermarks:     plan.Watermarks{LowPercent: s.Steering.Watermarks.Low, HighPercent: s.Steering.Watermarks.High},
-			OnAllUnhealthy: s.Steering.OnAllUnhealthy,
-			Precedence:     plan.Precedence(s.Steering.Precedence),
-		},
 	}
-	if out.Steering.Method == "" {
-		out.Steering.Method = plan.Proximity
-	}
-	if out.Steering.OnAllUnhealthy == "" {
-		out.Steering.OnAllUnhealthy = plan.AnswerAll
-	}
+	out.Steering = c.steering(path+".steering", s.Steering, out.TTL)
 	for i, alias := range s.Aliases {
 		out.Aliases = append(out.Aliases, c.name(fmt.Sprintf("%s.aliases[%d]", path, i), alias))
 	}

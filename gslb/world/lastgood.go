@@ -1,0 +1,116 @@
+package world
+
+import (
+	"net/netip"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/plan"
+)
+
+// together is how far apart endpoints may fail that count as having failed at once. One cause does not show everywhere at the
+// same moment: probes find it out one by one, and the hub later than they.
+const together = time.Minute
+
+// memory is when each address of a service was last ready. It is kept for services whose policy is plan.AnswerLastGood,
+// and lives as long as the builder: over maps, and not over a restart.
+type memory map[goodKey]good
+
+type goodKey struct {
+	site gslb.SiteID
+	addr netip.Addr
+}
+
+// good is what is remembered of one address.
+type good struct {
+	ready    bool // it was, when it was last looked at
+	until    time.Time
+	capacity gslb.MilliRPS // of the endpoint, when the address was last ready
+}
+
+// remember looks at a service that is about to be served, and gives it what was last good of it.
+func (b *Builder) remember(index int, live *Service) {
+	compiled := &b.plan.Services[index]
+	name := compiled.Spec.Name
+	if compiled.Spec.Steering.OnAllUnhealthy != plan.AnswerLastGood {
+		delete(b.memories, name)
+		return
+	}
+	m := b.look(compiled, b.memories[name])
+	b.memories[name] = m
+	for family, choice := range compiled.ByFamily {
+		if choice != nil && !anyReady(live, plan.Family(family)) {
+			live.lastGood[family] = m.recall(compiled, plan.Family(family), choice.Classes.Tags)
+		}
+	}
+}
+
+// look brings a memory up to now. What was ready at the last look was so until now, since every change is looked at. An address
+// that left the service is forgotten.
+func (b *Builder) look(compiled *plan.CompiledService, before memory) memory {
+	now := memory{}
+	for i, e := range compiled.Endpoints {
+		spec := &compiled.Spec.Endpoints[i]
+		for _, a := range e.Addresses {
+			key := goodKey{e.Site, a.Addr}
+			g, known := before[key]
+			if g.ready {
+				g.until = b.now
+			}
+			if g.ready = spec.Capacity > 0 && !spec.Drained && !b.down[Target{compiled.Spec.Name, a.Addr}]; g.ready {
+				g.until, g.capacity = b.now, spec.Capacity
+			}
+			if known || g.ready {
+				now[key] = g
+			}
+		}
+	}
+	return now
+}
+
+func anyReady(live *Service, family plan.Family) bool {
+	for i := range live.Endpoints {
+		if live.Endpoints[i].Ready(family) {
+			return true
+		}
+	}
+	return false
+}
+
+// recall is the service as it was when an address of the family was last ready, with what failed shortly before. An endpoint
+// that is drained now stays so. It is nil if that leaves nobody.
+func (m memory) recall(compiled *plan.CompiledService, family plan.Family, tags *plan.TagSet) *Service {
+	since, then, found := m.last(family).Add(-together), &Service{Endpoints: make([]Endpoint, len(compiled.Endpoints))}, false
+	for i, e := range compiled.Endpoints {
+		if compiled.Spec.Endpoints[i].Drained {
+			continue
+		}
+		var addresses []plan.Address
+		for _, a := range e.Addresses {
+			g, known := m[goodKey{e.Site, a.Addr}]
+			if known && plan.FamilyOf(a.Addr) == family && !g.until.Before(since) {
+				addresses = append(addresses, a)
+				then.Endpoints[i].Capacity = max(then.Endpoints[i].Capacity, g.capacity)
+			}
+		}
+		if len(addresses) > 0 {
+			groups := groupByTag(addresses, family, tags)
+			then.Endpoints[i].Up, then.Endpoints[i].alive[family], then.Endpoints[i].all[family] = true, groups, groups
+			found = true
+		}
+	}
+	if !found {
+		return nil
+	}
+	return then
+}
+
+// last is when an address of the family was last ready.
+func (m memory) last(family plan.Family) (last time.Time) {
+	for key, g := range m {
+		if plan.FamilyOf(key.addr) == family && g.until.After(last) {
+			last = g.until
+		}
+	}
+	return last
+}
