@@ -21,7 +21,7 @@ const module = "tidegate.dev/tidegate/"
 // pure packages decide; time, randomness and I/O come to them as arguments.
 var pure = []string{
 	"gslb", "gslb/plan", "gslb/plan/worldfile", "gslb/signal", "gslb/health", "gslb/load", "gslb/loop", "gslb/solve", "gslb/steer",
-	"gslb/tally", "gslb/world", "gslb/sim", "gslb/sim/baseline", "geodata", "geodata/lines", "geodata/regions", "geodata/xdb", "geodata/operator", "geodata/geofeed",
+	"gslb/tally", "gslb/world", "gslb/shift", "gslb/sim", "gslb/sim/baseline", "geodata", "geodata/lines", "geodata/regions", "geodata/xdb", "geodata/operator", "geodata/geofeed",
 	"scheduler", "controlplane/work",
 }
 

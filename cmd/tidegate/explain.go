@@ -71,7 +71,7 @@ func printTrace(w io.Writer, t steer.Trace) error {
 	fmt.Fprintln(table, "SITE\tTIER\tKM\tUP\tDRAINED\tCAPACITY\t")
 	for _, row := range t.Candidates {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%v/s\t%s\n",
-			row.Site, row.Tier, kmText(row), yes(row.Up), yes(row.Drained), row.Capacity, chosenText(row.Chosen))
+			row.Site, row.Tier, kmText(row), upText(row), yes(row.Drained), row.Capacity, chosenText(row.Chosen))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -193,6 +193,14 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// upText is what probes say, unless an operator's word stands above them.
+func upText(row steer.TraceRow) string {
+	if row.ForcedUp {
+		return "forced"
+	}
+	return yes(row.Up)
 }
 
 func chosenText(chosen bool) string {

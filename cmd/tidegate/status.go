@@ -134,6 +134,7 @@ func printHub(w io.Writer, s hub.Status, now time.Time) error {
 		}
 	}
 	printLoads(table, s.Loads)
+	printShifts(table, s.Shifts, now)
 	fmt.Fprintln(table, "\nNAME SERVER\tREPORT\tGENERATION\tGEO TABLE\tDEAD\tREFUSED")
 	for _, ns := range s.NameServers {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", ns.Name, ageText(&ns.ReportAgeMilliseconds), ns.Generation,
@@ -169,6 +170,36 @@ func printLoads(table io.Writer, loads []hub.LoadStatus) {
 			fmt.Fprintf(table, "%s\t! %s\n", l.Service, note)
 		}
 	}
+}
+
+// printShifts writes the operators' moves. MOVED is how much of what the source gets is to be at the destination now, of how
+// much in the end.
+func printShifts(table io.Writer, shifts []hub.ShiftStatus, now time.Time) {
+	if len(shifts) == 0 {
+		return
+	}
+	fmt.Fprintln(table, "\nSHIFT\tSERVICE\tFROM\tTO\tMOVED\tFOR\tENDS\tSTATE")
+	for _, s := range shifts {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d/%d %%\t%s\t%s\t%s\n", s.Shift, s.Service, s.From, s.To, s.Percent, s.Of,
+			sinceText(s.Since, now), endText(s.Expires), s.State())
+	}
+	for _, s := range shifts {
+		fmt.Fprintf(table, "%s\t! %s\n", s.Shift, strings.TrimPrefix(s.Author+": "+s.Reason, ": "))
+	}
+}
+
+func sinceText(since, now time.Time) string {
+	if since.IsZero() {
+		return "-"
+	}
+	return now.Sub(since).Round(time.Second).String()
+}
+
+func endText(end time.Time) string {
+	if end.IsZero() {
+		return "when deleted"
+	}
+	return end.UTC().Format(time.RFC3339)
 }
 
 // whoseTable says whether a name server has the geo table that the hub hands out.

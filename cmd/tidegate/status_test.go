@@ -80,6 +80,26 @@ func TestStatusOfRefusals(t *testing.T) {
 	}
 }
 
+// TestStatusOfOperators: what operators said of sites and what they move stands in the tables, with who and why.
+func TestStatusOfOperators(t *testing.T) {
+	s := hub.Status{Daemon: "hub", Leading: true, Since: noon,
+		Sites: []hub.SiteReportStatus{{Name: "fra", Cordoned: true}, {Name: "iad", Drained: true, Drain: "draining until 2026-11-23T14:00:00Z"},
+			{Name: "pek", Silent: true, Forced: "forced up by alice: probes are filtered", Measured: "down"}},
+		Shifts: []hub.ShiftStatus{
+			{Shift: "shop/a", Service: "chat.shop.edge.example.", From: "fra", To: "iad", Percent: 20, Of: 50, Phase: "Holding",
+				Why: "iad is cordoned", Since: noon.Add(-time.Minute), Expires: noon.Add(time.Hour), Author: "alice", Reason: "a new rack"},
+			{Shift: "shop/b", Service: "talk", From: "pek", To: "iad", Of: 100, Why: "there is no Site iad", Reason: "why not"},
+		}}
+	got := status(t, s)
+	for _, want := range []string{"cordoned\n", "draining until 2026-11-23T14:00:00Z\n", "silent; forced up by alice: probes are filtered (measured down)\n",
+		"shop/a  chat.shop.edge.example.  fra   iad  20/50 %  1m0s  2026-11-23T13:00:00Z  Holding: iad is cordoned\n", "shop/a  ! alice: a new rack\n",
+		"shop/b  talk                     pek   iad  0/100 %  -     when deleted          Waiting: there is no Site iad\n", "shop/b  ! why not\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("prints\n%s\nwithout %q", got, want)
+		}
+	}
+}
+
 // What is used and may be a mistake, and who is cut by time.
 func TestHubStatusOfWarnings(t *testing.T) {
 	s := hub.Status{Daemon: "hub", Leading: true, Since: noon, HeavyResolvers: 7, Warnings: []string{"no site is called frankfurt"}}

@@ -86,6 +86,9 @@ func otherWrites(out Outputs) ([]write, error) {
 	for _, p := range out.Policies {
 		status(v1alpha1.GroupVersion.WithKind("SteeringPolicy"), p, &v1alpha1.SteeringPolicy{})
 	}
+	for _, s := range out.Shifts {
+		status(v1alpha1.GroupVersion.WithKind("TrafficShift"), s, &v1alpha1.TrafficShift{})
+	}
 	for _, d := range out.Deployments {
 		status(appsv1.SchemeGroupVersion.WithKind("Deployment"), d, nil)
 	}

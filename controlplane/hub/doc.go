@@ -8,7 +8,7 @@
 // only on what is observed.
 //
 // The status of the DomainExports is the hub's memory. What a silent site had, and what was known before a restart,
-// stands until the site says otherwise.
+// stands until the site says otherwise. How far operators' moves are stands in the status of the TrafficShifts.
 //
 // cmd/tidegate-hub runs it under leader election; one Loop writes at a time.
 package hub

@@ -31,7 +31,8 @@ func warning(object corev1.ObjectReference, reason, message string) Event {
 func conditionEvent(object corev1.ObjectReference, c metav1.Condition) Event {
 	e := Event{Object: object, Type: corev1.EventTypeNormal, Reason: c.Reason, Message: c.Message}
 	mend := c.Type == v1alpha1.ConditionAccepted || c.Type == v1alpha1.ConditionReporting || c.Type == v1alpha1.ConditionLineConfirmed ||
-		c.Reason == v1alpha1.ReasonMapRefused
+		c.Reason == v1alpha1.ReasonMapRefused || c.Reason == v1alpha1.ReasonMeasuredDown ||
+		c.Reason == v1alpha1.ReasonDrainOverdue || c.Reason == v1alpha1.ReasonShiftAborted
 	if c.Status == metav1.ConditionFalse && mend {
 		e.Type = corev1.EventTypeWarning
 	}

@@ -25,7 +25,7 @@ import (
 // watched are the kinds that the loop observes.
 func watched() []client.Object {
 	return []client.Object{&appsv1.Deployment{}, &appsv1.StatefulSet{}, &corev1.Service{}, &v1alpha1.EdgePlacement{},
-		&v1alpha1.SteeringPolicy{}, &v1alpha1.Site{}, &v1alpha1.Zone{}, &v1alpha1.DomainExport{}}
+		&v1alpha1.SteeringPolicy{}, &v1alpha1.Site{}, &v1alpha1.Zone{}, &v1alpha1.DomainExport{}, &v1alpha1.TrafficShift{}}
 }
 
 // watch asks the cache to wake the loop whenever an object changes.
@@ -66,6 +66,8 @@ func (l *Loop) gather(ctx context.Context) (Inputs, error) {
 	in.Zones, err = list(ctx, l, &v1alpha1.ZoneList{}, func(x *v1alpha1.ZoneList) []v1alpha1.Zone { return x.Items })
 	errs = append(errs, err)
 	in.Exports, err = list(ctx, l, &v1alpha1.DomainExportList{}, func(x *v1alpha1.DomainExportList) []v1alpha1.DomainExport { return x.Items })
+	errs = append(errs, err)
+	in.Shifts, err = list(ctx, l, &v1alpha1.TrafficShiftList{}, func(x *v1alpha1.TrafficShiftList) []v1alpha1.TrafficShift { return x.Items })
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return Inputs{}, err

@@ -16,34 +16,73 @@ type endpointKey struct {
 	site    gslb.SiteID
 }
 
-// judged is a verdict and the load balancer's counters when it was made.
+// judged is a verdict, the load balancer's counters when it was made, and what they grew by since the one before.
 type judged struct {
 	health.Verdict
-	requests, errors uint64
+	counted *counters
+	grown   *growth
+}
+
+// counters are what a load balancer had counted when its report came; nil is not measured.
+type counters struct {
+	requests, errors *uint64
+	at               time.Time
+}
+
+// growth is what a load balancer counted between two judgements. It is not known after a restart of either, nor where no
+// report came meanwhile.
+type growth struct {
+	requests int64
+	errors   *int64
+	over     time.Duration
 }
 
 // judge weighs what is known of one service at one site.
 func judge(in Inputs, s *plan.Service, site gslb.SiteID, workload string, before judged) judged {
 	o, heard := in.Reports[site]
-	next := judged{requests: before.requests, errors: before.errors}
-	e := health.Evidence{ReportAge: in.age(o, heard), Votes: in.votes(s, site), MassSilence: in.deaf()}
+	next := judged{counted: before.counted}
+	e := health.Evidence{Forced: forced(in.siteObject(site)), ReportAge: in.age(o, heard), Votes: in.votes(s, site), MassSilence: in.deaf()}
 	if service := o.service(workload); service != nil {
 		e.Readiness = health.Readiness{Known: true, Ready: service.ReadyReplicas, Desired: service.DesiredReplicas}
-		e.Passive = next.passive(service.Load)
+		next.count(service.Load, o.Received)
+		e.Passive = next.passive()
 	}
 	next.Verdict = health.Judge(e, before.Verdict, in.Now)
 	return next
 }
 
-// passive is what the load balancer counted since the verdict before. A counter that fell began anew, and says nothing once.
-func (j *judged) passive(l *signal.Load) (p health.Passive) {
-	if l == nil || l.RequestsTotal == nil || l.Errors5xxTotal == nil {
-		return p
+// count takes a report's counters. One that fell began anew, and says nothing once.
+func (j *judged) count(l *signal.Load, at time.Time) {
+	if l == nil || l.RequestsTotal == nil {
+		return
 	}
-	if requests, errors := *l.RequestsTotal, *l.Errors5xxTotal; j.requests > 0 && requests >= j.requests && errors >= j.errors {
-		p.Requests, p.Errors5xx = int64(requests-j.requests), int64(errors-j.errors)
+	before := j.counted
+	j.counted = &counters{l.RequestsTotal, l.Errors5xxTotal, at}
+	if before == nil || !at.After(before.at) {
+		return
 	}
-	j.requests, j.errors = *l.RequestsTotal, *l.Errors5xxTotal
+	requests, ok := grew(before.requests, l.RequestsTotal)
+	if !ok {
+		return
+	}
+	j.grown = &growth{requests: requests, over: at.Sub(before.at)}
+	if errors, ok := grew(before.errors, l.Errors5xxTotal); ok {
+		j.grown.errors = &errors
+	}
+}
+
+func grew(before, now *uint64) (by int64, ok bool) {
+	if before == nil || now == nil || *now < *before {
+		return 0, false
+	}
+	return int64(*now - *before), true
+}
+
+// passive is what the load balancer counted since the verdict before.
+func (j *judged) passive() (p health.Passive) {
+	if j.grown != nil && j.grown.errors != nil {
+		p.Requests, p.Errors5xx = j.grown.requests, *j.grown.errors
+	}
 	return p
 }
 

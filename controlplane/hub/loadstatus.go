@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/loop"
 )
 
@@ -27,17 +28,26 @@ type SiteLoadInfo struct {
 	// Down is the verdict on the service there, Why who gave it and with which numbers.
 	Down bool   `json:"down,omitempty"`
 	Why  string `json:"why,omitempty"`
+	// Forced says that an operator gave it; Measured is then what was found without them.
+	Forced   bool   `json:"forced,omitempty"`
+	Measured string `json:"measured,omitempty"`
+	// Cordoned says that the site keeps the clients that it has, and gets no more.
+	Cordoned bool `json:"cordoned,omitempty"`
 }
 
 // State is how the service stands at the site, in a word.
 func (s SiteLoadInfo) State() string {
 	switch {
+	case s.Forced:
+		return s.Why + " (measured " + s.Measured + ")"
 	case s.Down:
 		return "down: " + s.Why
 	case s.Silent:
 		return "silent"
 	case s.Brief:
 		return "shedding"
+	case s.Cordoned:
+		return "cordoned"
 	}
 	return "ok"
 }
@@ -56,7 +66,22 @@ func (s *steering) loadOf(name gslb.Name) LoadStatus {
 	status := LoadStatus{Service: string(name), Sites: []SiteLoadInfo{}, Splits: len(out.Splits), Frozen: out.Frozen, Notes: out.Notes}
 	for _, f := range out.Sites {
 		v := s.verdicts[endpointKey{name, f.ID}]
-		status.Sites = append(status.Sites, SiteLoadInfo{SiteFigures: f, Brief: out.IsBrief(f.ID), Down: v.Down, Why: v.Reason})
+		info := SiteLoadInfo{SiteFigures: f, Brief: out.IsBrief(f.ID), Down: v.Down, Why: v.Reason, Cordoned: s.cordoned[f.ID]}
+		if info.Forced = v.By == health.ByOperator; info.Forced {
+			info.Measured = measuredText(v.Measured)
+		}
+		status.Sites = append(status.Sites, info)
 	}
 	return status
+}
+
+// measuredText is a verdict without an operator's word, with its reason.
+func measuredText(f health.Finding) string {
+	switch {
+	case f.By == health.ByNobody:
+		return healthUnknown
+	case f.Down:
+		return "down: " + f.Reason
+	}
+	return "up: " + f.Reason
 }

@@ -193,6 +193,7 @@ func (l *Loop) pass(ctx context.Context) {
 	}
 	in.Steered, in.HeavyResolvers = l.steer.outputs, l.heard.heavyResolvers(in.Now, in.Current)
 	l.ok("use the measured round-trip times", l.steer.unknownTimes())
+	in.Steered, in.Shifted, in.Measured = l.steer.outputs, l.steer.shifts, l.steer.measured()
 	out := Plan(in)
 	l.note(in, out)
 	if out.Hold != "" {

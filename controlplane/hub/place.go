@@ -54,7 +54,7 @@ func (t *exportTable) snapshot(e *exported, ledger *scheduler.Ledger) []schedule
 		list = append(list, scheduler.Site{
 			ID: s.id, Region: spec.Region, Lines: lines(s.object), Accelerators: spec.Accelerators,
 			Room:     ledger.Room(e.workload.Key(), s.id),
-			Cordoned: spec.Cordoned || spec.Drained,
+			Cordoned: spec.Cordoned || s.takesNobody(),
 			Silent:   s.silent,
 			Excluded: placement.Excluded(e.selector, s.object.Labels),
 		})

@@ -18,6 +18,7 @@ import (
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/shift"
 	"tidegate.dev/tidegate/gslb/signal"
 )
 
@@ -45,6 +46,7 @@ type Inputs struct {
 	Sites        []*v1alpha1.Site
 	Zones        []*v1alpha1.Zone
 	Exports      []*v1alpha1.DomainExport
+	Shifts       []*v1alpha1.TrafficShift
 
 	Reports map[gslb.SiteID]SiteObservation
 	Servers map[string]ServerObservation
@@ -59,6 +61,10 @@ type Inputs struct {
 	Steered map[gslb.Name]loop.Output
 	// HeavyResolvers are those that carry more than 1/32 of a demand class, sorted.
 	HeavyResolvers []netip.Addr
+	// Shifted is how far that turn let each of Shifts go. One that is missing is as far as its status says.
+	Shifted map[types.UID]shift.State
+	// Measured is what health was measured at each site. One that is missing was not judged yet.
+	Measured map[gslb.SiteID]MeasuredHealth
 
 	// Current is the map that Head names; nil and zero while nothing is published.
 	Current *plan.Map
@@ -120,6 +126,7 @@ type Outputs struct {
 	Sites        []*v1alpha1.Site
 	Zones        []*v1alpha1.Zone
 	Policies     []*v1alpha1.SteeringPolicy
+	Shifts       []*v1alpha1.TrafficShift
 	Events       []Event
 	// Links are the CNAMEs that exports wait for or rely on; they are to be looked up.
 	Links []cname.Link
@@ -169,7 +176,9 @@ func Plan(in Inputs) Outputs {
 	out.State = State{Generation: in.State.Generation, Reasons: reasons(in, out.Map, exports), GeoFiles: cmp.Or(in.Handout.Files, in.State.GeoFiles)}
 	out.publish(in)
 	exports.report(&out)
-	out.Events = slices.Concat(sites.events, zones.events, policies.events, exports.events)
+	shifts, told := shiftWrites(in)
+	out.Shifts = shifts
+	out.Events = slices.Concat(sites.events, zones.events, policies.events, exports.events, told)
 	return out
 }
 

@@ -86,7 +86,7 @@ func (s *stepper) stands(r plan.Reason) bool {
 	case plan.ReasonSiteGone:
 		return site == nil
 	case plan.ReasonSiteDrained:
-		return site != nil && site.object.Spec.Drained
+		return site != nil && site.takesNobody()
 	}
 	return true
 }

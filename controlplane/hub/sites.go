@@ -13,6 +13,7 @@ import (
 	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 	"tidegate.dev/tidegate/scheduler"
@@ -29,23 +30,36 @@ type site struct {
 	report   *SiteObservation
 	services map[string]signal.ServiceReport // by workload
 	silent   bool
-	work     SiteWork
+	// forced is the operator's word on its health while it stands; zero: there is none.
+	forced health.Forced
+	work   SiteWork
 }
 
 // siteTable holds the sites in the order of their names.
 type siteTable struct {
-	now    time.Time
-	geo    *geodata.Table
-	list   []*site
-	byID   map[gslb.SiteID]*site
-	events []Event
+	now time.Time
+	geo *geodata.Table
+	// measured is what was found of the sites' health; probes is how many requests a second may be name servers' probes, for
+	// each service; answers is the longest that an answer lives.
+	measured map[gslb.SiteID]MeasuredHealth
+	probes   gslb.MilliRPS
+	answers  time.Duration
+	list     []*site
+	byID     map[gslb.SiteID]*site
+	events   []Event
 	// massSilence: more than half of the sites that ever reported are silent. Then the fault is likely ours, and what
 	// the others say does not take anything away.
 	massSilence bool
 }
 
 func newSiteTable(in Inputs) *siteTable {
-	t := &siteTable{now: in.Now, geo: in.Geo, byID: map[gslb.SiteID]*site{}}
+	t := &siteTable{now: in.Now, geo: in.Geo, measured: in.Measured, byID: map[gslb.SiteID]*site{}}
+	t.probes = gslb.MilliRPS(len(in.liveServers())) * 1000
+	if in.Current != nil {
+		for i := range in.Current.Services {
+			t.answers = max(t.answers, in.Current.Services[i].TTL)
+		}
+	}
 	enrolled, silent := 0, 0
 	for _, object := range byName(in.Sites) {
 		s := newSite(in, object)
@@ -64,6 +78,9 @@ func newSiteTable(in Inputs) *siteTable {
 func newSite(in Inputs, object *v1alpha1.Site) *site {
 	s := &site{object: object, id: gslb.SiteID(object.Name), silent: true, services: map[string]signal.ServiceReport{}}
 	s.work = in.Work[s.id]
+	if word := forced(object); word.Stands(in.Now) {
+		s.forced = word
+	}
 	if observed, ok := in.Reports[s.id]; ok {
 		s.report = &observed
 		s.silent = in.Now.Sub(observed.Received) > SilentAfter
@@ -161,6 +178,7 @@ func (t *siteTable) writes(work map[gslb.SiteID]WorkWrite) []*v1alpha1.Site {
 		}
 		revision := max(s.work.Inventory.Revision, work[s.id].Inventory.Revision)
 		wanted.Status.WorkRevision = max(wanted.Status.WorkRevision, int64(revision))
+		wanted.Status.Health = s.health(t.measured)
 		for _, c := range changed {
 			t.events = append(t.events, conditionEvent(siteReference(s.object), c))
 		}
@@ -175,6 +193,12 @@ func (t *siteTable) conditions(s *site) []metav1.Condition {
 	list := []metav1.Condition{s.reporting()}
 	if line := s.lineConfirmed(t.geo); line != nil {
 		list = append(list, *line)
+	}
+	if healthy := s.healthy(t.measured); healthy != nil {
+		list = append(list, *healthy)
+	}
+	if drained := t.drained(s); drained != nil {
+		list = append(list, *drained)
 	}
 	return list
 }

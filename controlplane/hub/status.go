@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/signal"
 )
 
@@ -38,7 +40,8 @@ type Status struct {
 	// HeavyResolvers is how many resolvers the published map says carry more than 1/32 of a demand class.
 	HeavyResolvers int `json:"heavyResolvers,omitempty"`
 	// Warnings are what is used and may be a mistake.
-	Warnings []string `json:"warnings,omitempty"`
+	Warnings []string      `json:"warnings,omitempty"`
+	Shifts   []ShiftStatus `json:"shifts"`
 	// ReportsRefused counts reports that could not be read or spoke for another.
 	ReportsRefused uint64 `json:"reportsRefused"`
 }
@@ -61,6 +64,10 @@ type SiteReportStatus struct {
 	Silent                bool   `json:"silent"`
 	Cordoned              bool   `json:"cordoned,omitempty"`
 	Drained               bool   `json:"drained,omitempty"`
+	// Drain is how the drain stands, Forced an operator's word on the site's health, Measured what was found without it.
+	Drain    string `json:"drain,omitempty"`
+	Forced   string `json:"forced,omitempty"`
+	Measured string `json:"measured,omitempty"`
 	// WorkApplied is the revision that the site runs, Work the one that it should.
 	WorkApplied uint64 `json:"workApplied"`
 	Work        uint64 `json:"work"`
@@ -74,17 +81,32 @@ type SiteReportStatus struct {
 
 // State is how a site stands, in a word or a few.
 func (s SiteReportStatus) State() string {
+	words := s.said()
 	switch {
 	case s.Silent:
-		return "silent"
+		words = append([]string{"silent"}, words...)
 	case s.WorkLateMilliseconds != nil:
-		return fmt.Sprintf("work not applied for %v", (time.Duration(*s.WorkLateMilliseconds) * time.Millisecond).Round(time.Second))
-	case s.Drained:
-		return "drained"
-	case s.Cordoned:
-		return "cordoned"
+		late := (time.Duration(*s.WorkLateMilliseconds) * time.Millisecond).Round(time.Second)
+		words = append([]string{fmt.Sprintf("work not applied for %v", late)}, words...)
 	}
-	return "ok"
+	if len(words) == 0 {
+		return "ok"
+	}
+	return strings.Join(words, "; ")
+}
+
+// said is what operators said of the site.
+func (s SiteReportStatus) said() (words []string) {
+	switch {
+	case s.Drained:
+		words = append(words, cmp.Or(s.Drain, "drained"))
+	case s.Cordoned:
+		words = append(words, "cordoned")
+	}
+	if s.Forced != "" {
+		words = append(words, s.Forced+" (measured "+cmp.Or(s.Measured, healthUnknown)+")")
+	}
+	return words
 }
 
 // workLateAfter is how long a site may take to apply work.
@@ -162,7 +184,7 @@ func (l *Loop) note(in Inputs, out Outputs) {
 func statusOf(in Inputs, out Outputs) Status {
 	s := Status{Daemon: daemonName, Leading: true, At: in.Now, Since: in.Since, Hold: out.Hold, Generation: in.Head.Generation, MapDigest: string(in.Head.Digest),
 		GeoStatus: GeoStatus{GeoDigest: in.Head.GeoDigest, GeoSource: in.Handout.Origin().Source, GeoDate: in.Handout.Origin().Date},
-		Sites:     []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}}
+		Sites:     []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}, Shifts: shiftStatuses(in)}
 	if out.Refused != nil {
 		s.Refused = out.Refused.Error()
 	}
@@ -225,6 +247,12 @@ func upReplicas(s *site, e *v1alpha1.DomainExport, at v1alpha1.ExportSite) int {
 func siteStatus(in Inputs, s *site) SiteReportStatus {
 	status := SiteReportStatus{Name: string(s.id), Silent: s.silent, Cordoned: s.object.Spec.Cordoned, Drained: s.object.Spec.Drained,
 		Work: s.work.Inventory.Revision}
+	if status.Drained {
+		status.Drain = drainText(s.object)
+	}
+	if s.forced.Says != health.Unknown {
+		status.Forced, status.Measured = s.forced.String(), in.Measured[s.id].String()
+	}
 	for _, e := range in.Exports {
 		for _, at := range e.Status.Sites {
 			if gslb.SiteID(at.Site) == s.id {

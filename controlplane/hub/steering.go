@@ -5,11 +5,14 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/load"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/shift"
 	"tidegate.dev/tidegate/gslb/signal"
 	"tidegate.dev/tidegate/gslb/solve"
 )
@@ -24,6 +27,8 @@ type steering struct {
 	states   map[gslb.Name]loop.State
 	outputs  map[gslb.Name]loop.Output
 	verdicts map[endpointKey]judged
+	shifts   map[types.UID]shift.State
+	cordoned map[gslb.SiteID]bool
 }
 
 // due says whether an epoch is over.
@@ -39,7 +44,8 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 	states, outputs := map[gslb.Name]loop.State{}, map[gslb.Name]loop.Output{}
 	before := s.verdicts
 	s.verdicts = map[endpointKey]judged{}
-	workloads := workloadsOf(in)
+	workloads, moving := workloadsOf(in), s.shifting(in)
+	s.cordoned = cordons(in)
 	for i := range s.compiled.Services {
 		service := &s.compiled.Services[i]
 		spec := service.Spec
@@ -48,13 +54,14 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 		}
 		input, sites := s.input(in, service, workloads[spec.Name], before)
 		input.Answers = answersOf(answers[spec.Name], service.All.Classes.Demand(), sites)
+		input.Shifts = moving.through(spec, input, sites)
 		state, known := s.states[spec.Name]
 		if !known {
 			state = loop.Remembered(spec.Splits)
 		}
 		states[spec.Name], outputs[spec.Name] = loop.Step(policyOf(spec), state, input)
 	}
-	s.states, s.outputs = states, outputs
+	s.states, s.outputs, s.shifts = states, outputs, moving.done()
 }
 
 func (s *steering) compile(in Inputs) {
@@ -103,7 +110,7 @@ func (s *steering) input(in Inputs, service *plan.CompiledService, workload stri
 		verdict := judge(in, service.Spec, e.Site, workload, before[key])
 		s.verdicts[key], sites[e.Site] = verdict, at
 		input.Sites = append(input.Sites, loop.Site{
-			ID: e.Site, Capacity: e.Capacity, Up: !verdict.Down, Drained: e.Drained,
+			ID: e.Site, Capacity: e.Capacity, Up: !verdict.Down, Drained: e.Drained, Cordoned: s.cordoned[e.Site],
 			Sample: sampleOf(in.Reports[e.Site], workload),
 		})
 	}

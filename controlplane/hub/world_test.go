@@ -72,6 +72,8 @@ func (w *world) load(document string) {
 		w.in.Placements = append(w.in.Placements, o)
 	case *v1alpha1.SteeringPolicy:
 		w.in.Policies = append(w.in.Policies, o)
+	case *v1alpha1.TrafficShift:
+		w.in.Shifts = append(w.in.Shifts, o)
 	case *appsv1.Deployment:
 		w.in.Deployments = append(w.in.Deployments, o)
 	case *appsv1.StatefulSet:
@@ -193,6 +195,10 @@ func (w *world) apply(out hub.Outputs) {
 	}
 	for _, s := range out.Sites {
 		*w.site(s.Name) = *s
+	}
+	for _, s := range out.Shifts {
+		i := slices.IndexFunc(w.in.Shifts, func(have *v1alpha1.TrafficShift) bool { return have.Name == s.Name && have.Namespace == s.Namespace })
+		w.in.Shifts[i] = s
 	}
 	for _, z := range out.Zones {
 		i := slices.IndexFunc(w.in.Zones, func(have *v1alpha1.Zone) bool { return have.Name == z.Name })

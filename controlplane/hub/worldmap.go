@@ -10,6 +10,7 @@ import (
 	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/controlplane/placement"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/plan"
 )
 
@@ -156,7 +157,7 @@ func (e *exported) preferred() []v1alpha1.ExportSite {
 
 func (t *exportTable) endpoint(at v1alpha1.ExportSite) plan.Endpoint {
 	s := t.sites.byID[gslb.SiteID(at.Site)]
-	endpoint := plan.Endpoint{Site: s.id, Capacity: export.Rate(at.Capacity), Drained: s.object.Spec.Drained}
+	endpoint := plan.Endpoint{Site: s.id, Capacity: export.Rate(at.Capacity), Drained: s.takesNobody(), ForcedUp: s.forced.Says == health.Up}
 	for _, text := range at.Addresses {
 		if addr, err := netip.ParseAddr(text); err == nil && len(endpoint.Addresses) < plan.MaxAddresses {
 			endpoint.Addresses = append(endpoint.Addresses, plan.Address{Addr: addr, Line: addressLine(s.object)})

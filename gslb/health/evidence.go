@@ -48,20 +48,25 @@ type Forced struct {
 	// Until is when it ends by itself; zero is when the operator takes it back.
 	Until  time.Time `json:"until,omitzero"`
 	Reason string    `json:"reason"`
-	By     string    `json:"by"`
+	// By may be empty: nobody is named.
+	By string `json:"by"`
 }
 
-// stands reports whether the word is given and has not expired.
-func (f Forced) stands(now time.Time) bool {
+// Stands reports whether the word is given and has not expired.
+func (f Forced) Stands(now time.Time) bool {
 	return f.Says != Unknown && (f.Until.IsZero() || now.Before(f.Until))
 }
 
-func (f Forced) text() string {
-	until := ""
+// String is the word for people: "forced down until 2026-05-01T12:00:00Z by alice: a new switch".
+func (f Forced) String() string {
+	text := "forced " + string(f.Says)
 	if !f.Until.IsZero() {
-		until = " until " + clock(f.Until)
+		text += " until " + clock(f.Until)
 	}
-	return fmt.Sprintf("forced %s%s by %s: %s", f.Says, until, f.By, f.Reason)
+	if f.By != "" {
+		text += " by " + f.By
+	}
+	return text + ": " + f.Reason
 }
 
 // Readiness is how many replicas Kubernetes calls ready.

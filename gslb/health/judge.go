@@ -71,8 +71,8 @@ func Judge(e Evidence, previous Verdict, now time.Time) Verdict {
 	if measured.Down && measured.Against > 0 {
 		next.Held, next.Reason = true, measured.Reason+"; "+o.why+", held back "+measured.holdText()
 	}
-	if e.Forced.stands(now) {
-		next.Down, next.By, next.Reason, next.Held = e.Forced.Says == Down, ByOperator, e.Forced.text(), false
+	if e.Forced.Stands(now) {
+		next.Down, next.By, next.Reason, next.Held = e.Forced.Says == Down, ByOperator, e.Forced.String(), false
 	}
 	next.Since = notAfter(previous.Since, now)
 	if next.Down != previous.Down || next.Since.IsZero() {

@@ -136,6 +136,8 @@ type Endpoint struct {
 	Capacity gslb.MilliRPS `json:"capacity"`
 	// Drained says that an operator took the endpoint out: no new clients.
 	Drained bool `json:"drained,omitempty"`
+	// ForcedUp says that an operator calls the endpoint up: name servers' probes go on, and take nothing away.
+	ForcedUp bool `json:"forcedUp,omitempty"`
 	// Brief says that answers with the endpoint must not live long: its site is above its low mark, or draining.
 	Brief     bool      `json:"brief,omitempty"`
 	Addresses []Address `json:"addresses"`

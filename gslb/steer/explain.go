@@ -77,6 +77,7 @@ type TraceRow struct {
 	// RTTMilliseconds is what was measured from the client's network, nil if nothing was or it did not count.
 	RTTMilliseconds *int          `json:"rttMilliseconds,omitempty"`
 	Up              bool          `json:"up"`
+	ForcedUp        bool          `json:"forcedUp,omitempty"`
 	Drained         bool          `json:"drained"`
 	Capacity        gslb.MilliRPS `json:"capacityMilliRPS"`
 	Brief           bool          `json:"brief,omitempty"`
@@ -145,7 +146,7 @@ func (d *decider) row(endpoint int) TraceRow {
 	live := &d.live.Endpoints[endpoint]
 	row := TraceRow{
 		Site: d.compiled.Endpoints[endpoint].Site, Km: -1,
-		Up: live.Up, Drained: live.Drained, Capacity: live.Capacity, Brief: d.compiled.Spec.Endpoints[endpoint].Brief,
+		Up: live.Up, ForcedUp: live.ForcedUp, Drained: live.Drained, Capacity: live.Capacity, Brief: d.compiled.Spec.Endpoints[endpoint].Brief,
 	}
 	for _, c := range d.class.Candidates {
 		if int(d.choice.BySite[c.Site]) == endpoint {
@@ -233,7 +234,7 @@ func (d *decider) lacks(endpoint int, level eligibility) (lacks []string) {
 	}
 	switch {
 	case level > healthy:
-	case !e.Up:
+	case !e.Up && !e.ForcedUp:
 		lacks = append(lacks, "its probes fail")
 	case !e.Has(d.family):
 		lacks = append(lacks, "its addresses of this family are down")

@@ -139,20 +139,23 @@ func (b *Builder) build(index int) *Service {
 	service := &Service{Endpoints: make([]Endpoint, len(compiled.Endpoints))}
 	for i, e := range compiled.Endpoints {
 		spec := compiled.Spec.Endpoints[i]
-		service.Endpoints[i] = b.endpoint(compiled, e.Addresses)
+		service.Endpoints[i] = b.endpoint(compiled, e.Addresses, spec.ForcedUp)
 		service.Endpoints[i].Capacity, service.Endpoints[i].Drained = spec.Capacity, spec.Drained
 	}
 	return service
 }
 
-func (b *Builder) endpoint(s *plan.CompiledService, addresses []plan.Address) Endpoint {
+func (b *Builder) endpoint(s *plan.CompiledService, addresses []plan.Address, forcedUp bool) Endpoint {
 	var alive []plan.Address
 	for _, a := range addresses {
 		if !b.down[Target{s.Spec.Name, a.Addr}] {
 			alive = append(alive, a)
 		}
 	}
-	e := Endpoint{Up: len(alive) > 0}
+	e := Endpoint{Up: len(alive) > 0, ForcedUp: forcedUp}
+	if forcedUp {
+		alive = addresses
+	}
 	for family, choice := range s.ByFamily {
 		if choice == nil {
 			continue // no endpoint of the service has it

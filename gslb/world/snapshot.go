@@ -73,8 +73,10 @@ func (s *Service) LastGood(family plan.Family) *Service { return s.lastGood[fami
 
 // Endpoint is the live state of one endpoint.
 type Endpoint struct {
-	// Up is false once every address of the endpoint is down.
-	Up       bool
+	// Up is false once every address of the endpoint is down, by the probes. ForcedUp: an operator says otherwise, and
+	// stands above them.
+	Up, ForcedUp bool
+
 	Drained  bool
 	Capacity gslb.MilliRPS
 	// alive and all hold the addresses by family and tag; the last group of a family has every tag's.
@@ -109,12 +111,12 @@ func (e *Endpoint) Addresses(family plan.Family, tags []plan.TagID, evenDown boo
 	return groups[last].addrs, plan.NoTag
 }
 
-// Has says whether the endpoint has an address of the family that is not down.
+// Has says whether the endpoint has an address of the family that is not down, or that is forced up.
 func (e *Endpoint) Has(family plan.Family) bool { return len(e.alive[family]) > 0 }
 
 // Ready says whether the endpoint may take clients of the family: up, not drained, with capacity.
 func (e *Endpoint) Ready(family plan.Family) bool {
-	return e.Up && !e.Drained && e.Capacity > 0 && e.Has(family)
+	return (e.Up || e.ForcedUp) && !e.Drained && e.Capacity > 0 && e.Has(family)
 }
 
 // Store holds the current snapshot. Any number of readers; one writer.

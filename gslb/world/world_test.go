@@ -144,6 +144,34 @@ func TestEndpointIsUpWhileOneAddressIs(t *testing.T) {
 	}
 }
 
+// An operator's word stands above the probes, which go on and are told.
+func TestForcedUp(t *testing.T) {
+	b := NewBuilder()
+	forced := service("a.edge.example.", address("192.0.2.1", ""), address("2001:db8::1", ""))
+	forced.Endpoints[0].ForcedUp = true
+	b.SetPlan(1, compile(t, forced))
+	b.SetDown(down("a.edge.example.", "192.0.2.1"), true)
+	b.SetDown(down("a.edge.example.", "2001:db8::1"), true)
+	e := b.Snapshot().Service(0).Endpoints[0]
+	if addrs, _ := e.Addresses(plan.IPv4, nil, false); e.Up || len(addrs) != 1 || !e.Ready(plan.IPv4) || !e.Ready(plan.IPv6) {
+		t.Errorf("forced up, %+v serves %v", e, addrs)
+	}
+	if targets := Targets(b.plan.Map); len(targets) != 2 {
+		t.Errorf("probed are %v", targets)
+	}
+	forced.Endpoints = []plan.Endpoint{forced.Endpoints[0]}
+	forced.Endpoints[0].ForcedUp = false
+	b.SetPlan(2, compile(t, forced))
+	if e := b.Snapshot().Service(0).Endpoints[0]; e.Up || e.Ready(plan.IPv4) {
+		t.Errorf("the word is taken back, and %+v is ready", e)
+	}
+	forced.Endpoints[0].ForcedUp, forced.Endpoints[0].Drained = true, true
+	b.SetPlan(3, compile(t, forced))
+	if e := b.Snapshot().Service(0).Endpoints[0]; e.Ready(plan.IPv4) {
+		t.Errorf("drained, %+v is ready", e)
+	}
+}
+
 func TestSnapshotsShareWhatHasNoNews(t *testing.T) {
 	b := NewBuilder()
 	b.SetPlan(1, compile(t, service("a.edge.example.", address("192.0.2.1", "")), service("b.edge.example.", address("192.0.2.1", ""))))

@@ -11,11 +11,18 @@ const (
 )
 
 // Condition types of a Site. Reporting: its agent reports. LineConfirmed: the one line that the Site declares is the one
-// that the geo data knows of its addresses; the condition is missing where either says nothing.
+// that the geo data knows of its addresses; the condition is missing where either says nothing. Healthy: it counts as up, by
+// an operator's word or by what is measured. Drained: a site that is drained has no clients left; the condition is missing
+// where nobody drains it.
 const (
 	ConditionReporting     = "Reporting"
 	ConditionLineConfirmed = "LineConfirmed"
+	ConditionHealthy       = "Healthy"
+	ConditionDrained       = "Drained"
 )
+
+// ConditionMoved stands on a TrafficShift, beside Accepted: it is as far as it is to go.
+const ConditionMoved = "Moved"
 
 // Reasons of the condition Accepted. Accepted also stands on a Zone and a SteeringPolicy; ZoneMissing also as a reason of
 // Programmed.
@@ -36,6 +43,13 @@ const (
 	ReasonInvalidZone        = "InvalidZone"
 	ReasonNoGlue             = "NameserverWithoutAddress"
 	ReasonExportIgnored      = "ExportIgnored"
+)
+
+// Reasons of the condition Accepted of a TrafficShift, beside Accepted.
+const (
+	ReasonServiceNotFound = "ServiceNotFound"
+	ReasonSiteNotFound    = "SiteNotFound"
+	ReasonShiftConflict   = "ShiftConflict"
 )
 
 // Reasons of the condition Verified.
@@ -76,3 +90,21 @@ const (
 	ReasonLineConfirmed    = "LineConfirmed"
 	ReasonLineContradicted = "LineContradicted"
 )
+
+// Reasons of the condition Healthy.
+const (
+	ReasonForcedUp     = "ForcedUp"
+	ReasonForcedDown   = "ForcedDown"
+	ReasonMeasuredUp   = "MeasuredUp"
+	ReasonMeasuredDown = "MeasuredDown"
+)
+
+// Reasons of the condition Drained.
+const (
+	ReasonNoClients    = "NoClients"
+	ReasonDraining     = "Draining"
+	ReasonDrainOverdue = "DrainOverdue"
+)
+
+// ReasonShiftAborted is a reason of the condition Moved, which has the phases of a shift as its reasons, and NotAccepted.
+const ReasonShiftAborted = "Aborted"

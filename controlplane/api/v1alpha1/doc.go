@@ -2,8 +2,8 @@
 //
 // DomainExport is what Tidegate made of an annotated workload, and its memory of it; the hub alone writes it.
 // EdgePlacement says where workloads may run, SteeringPolicy how clients are led to them; users write both. Site and Zone
-// describe the serving locations and the zones that the name servers answer for; operators write their spec, the hub their
-// status.
+// describe the serving locations and the zones that the name servers answer for, TrafficShift is an operator's move of
+// traffic from site to site; operators write their spec, the hub their status.
 //
 // The package holds types only. controlplane/* and cmd/ import it; the scheduler and gslb never see it.
 //

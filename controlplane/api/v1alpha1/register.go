@@ -24,6 +24,7 @@ func addTypes(scheme *runtime.Scheme) error {
 		&EdgePlacement{}, &EdgePlacementList{},
 		&Site{}, &SiteList{},
 		&SteeringPolicy{}, &SteeringPolicyList{},
+		&TrafficShift{}, &TrafficShiftList{},
 		&Zone{}, &ZoneList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
