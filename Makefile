@@ -7,7 +7,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS += -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main bench-solve bench-steering fuzz-geo
+.PHONY: help deps build up down test test-go lint geodata bench-geo bench-main bench-solve bench-steering bench-faults fuzz-geo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -64,8 +64,13 @@ fuzz-geo: ## fuzz the readers of geo data for RUNS inputs each, and add to the t
 bench-solve: ## the solver's figures, beside clp
 	$(GO) run ./gslb/solve/bench
 
-bench-steering: ## the control loop in the simulator, beside other traffic managers' rules
+bench-steering: ## the figures of steering: the loop beside other traffic managers' rules, the solver, decisions, explain
 	$(GO) run ./gslb/sim/bench
+	$(GO) run ./gslb/solve/bench
+	TIDEGATE_EXPLAIN_QUERIES=100000 $(GO) test -count=1 -v -run '^TestExplainEqualsDig$$' ./plugin/tidegate
+
+bench-faults: ## random faults in the simulator: 1,000 small worlds and 20 large ones, and the tally
+	$(GO) run ./gslb/sim/bench/faults
 
 bench-main: ## the main job's figures
 	cd deploy && $(GO) run ./bench/main

@@ -85,6 +85,10 @@ func (d *Demand) Find(key ClassKey) (index int, ok bool) {
 // Demand is the demand classes of these classes. The first call computes them, in tens of milliseconds.
 func (c *Classes) Demand() *Demand { return c.demand() }
 
+// DemandAtMost is the demand classes merged until no more than so many are left. It is computed anew each time, for benches of
+// other sizes; name servers and hub use Demand.
+func (c *Classes) DemandAtMost(most int) *Demand { return c.demandOf(most) }
+
 // key is the digest of a demand class' content. The order of the tags is left out, since each has a level of its own, and
 // so is that for everybody.
 func (c *demandCompiler) key(d *DemandClass) ClassKey {

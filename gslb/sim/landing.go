@@ -11,8 +11,9 @@ import (
 	"tidegate.dev/tidegate/gslb/world"
 )
 
-// landing is where the demand that the hub knows of goes in the end, by the map before a step and by the one after it, as the
-// decision itself says of every asker: requests per second, by site.
+// landing is where the demand that the hub knows of goes in the end, by the map before a step and by the one after it:
+// requests per second, by site. Where a class is split, that is as the shares say, of the sites that are up: which of its
+// resolvers fall to which site is chance. Else it is as the decision itself says of every asker.
 type landing struct {
 	rules         *Rules
 	p             *Production
@@ -21,64 +22,105 @@ type landing struct {
 	before, after []float64
 }
 
-// landing asks for every asker what a map would answer now.
-func (p *Production) landing(h *head, factors []float64) []float64 {
+// landing is that by one map. A site that is drained now takes nobody by the map before either: its clients have to go, and
+// only where to was decided.
+func (p *Production) landing(h *head, known *demands) []float64 {
 	b := world.NewBuilder()
 	b.SetPlan(h.generation, h.compiled)
 	for i := range p.view.Sites {
-		b.SetDown(target(i), p.hub.verdicts[i].Down)
+		b.SetDown(target(i), p.hub.verdicts[i].Down || p.view.Sites[i].Drained)
 	}
-	snapshot, sim := b.Snapshot(), p.view.sim
-	demand := make([]float64, len(p.view.Sites))
-	for i := range sim.config.Population.Askers {
-		q := steer.Query{Family: plan.IPv4, Client: sim.config.Population.Askers[i].Client, At: p.view.Time.Unix()}
+	snapshot, askers := b.Snapshot(), p.view.sim.config.Population.Askers
+	lands, spread := make([]float64, len(p.view.Sites)), make([]bool, len(known.classes))
+	for class, demand := range known.classes {
+		spread[class] = spreadBySplit(lands, h, snapshot, class, demand)
+	}
+	for i := range askers {
+		if class := known.classOf[i]; class != noClass && spread[class] {
+			continue
+		}
+		q := steer.Query{Family: plan.IPv4, Client: askers[i].Client, At: p.view.Time.Unix()}
 		if d := steer.Decide(snapshot, q); d.Outcome == steer.Answered && d.Endpoint >= 0 {
-			demand[h.siteOf[d.Endpoint]] += sim.demandOf(i, factors)
+			lands[h.siteOf[d.Endpoint]] += known.askers[i]
 		}
 	}
-	return demand
+	return lands
 }
 
-// knownEpochs is how long the loop has to notice a demand: its dead time, in epochs.
-const knownEpochs = 5
-
-// known is the demand that the hub can know of, as factors by cell: the least of the last steps. A demand that has just
-// grown is no fault of what was decided.
-func (r *Rules) known(s *Sim) []float64 {
-	r.factors = append(r.factors, slices.Clone(s.cells.factor))
-	r.factors = r.factors[max(0, len(r.factors)-knownEpochs):]
-	least := slices.Clone(s.cells.factor)
-	for _, factors := range r.factors {
-		for i, f := range factors {
-			least[i] = min(least[i], f)
+// spreadBySplit adds the demand of a class to the sites of its split. It says whether the class has one, and a site of it is
+// up.
+func spreadBySplit(lands []float64, h *head, snapshot *world.Snapshot, class int, demand float64) bool {
+	shares, _ := h.compiled.Services[0].Splits.Of(class, plan.IPv4)
+	whole, endpoints := gslb.Share(0), snapshot.Service(0).Endpoints
+	for _, s := range shares {
+		if endpoints[s.Endpoint].Ready(plan.IPv4) {
+			whole += s.Share
 		}
 	}
-	return least
+	for _, s := range shares {
+		if endpoints[s.Endpoint].Ready(plan.IPv4) {
+			lands[h.siteOf[s.Endpoint]] += demand * float64(s.Share) / float64(whole)
+		}
+	}
+	return whole > 0
 }
 
-// demandOf is the demand of an asker's clients, in requests per second, with the factors of their cells.
-func (s *Sim) demandOf(asker int, factors []float64) float64 {
+// demands are those of the askers and of their demand classes, in requests per second.
+type demands struct {
+	askers, classes []float64
+	classOf         []int32 // by asker
+}
+
+// demands are the true ones of this second.
+func (p *Production) demands() *demands {
+	sim, compiled := p.view.sim, p.head.compiled
+	d := &demands{
+		askers: make([]float64, len(sim.config.Population.Askers)), classOf: make([]int32, len(sim.config.Population.Askers)),
+		classes: make([]float64, len(compiled.Services[0].All.Classes.Demand().List)),
+	}
+	for i := range d.askers {
+		d.askers[i] = sim.demandOf(i)
+		d.classOf[i] = p.asker(Question{Asker: i, Client: sim.config.Population.Askers[i].Client}, compiled).class
+		if class := d.classOf[i]; class != noClass {
+			d.classes[class] += d.askers[i]
+		}
+	}
+	return d
+}
+
+// believe replaces the demand of the classes by what the hub believes it to be: a step is judged by what could be known.
+// How wrong it is, Rules.EstimateOff says.
+func (d *demands) believe(estimate []gslb.MilliRPS) {
+	factor := make([]float64, len(d.classes))
+	for class, demand := range d.classes {
+		if class < len(estimate) && demand > 0 {
+			factor[class] = float64(estimate[class]) / 1000 / demand
+			d.classes[class] = float64(estimate[class]) / 1000
+		}
+	}
+	for i, class := range d.classOf {
+		if class != noClass {
+			d.askers[i] *= factor[class]
+		}
+	}
+}
+
+// demandOf is the demand of an asker's clients, in requests per second.
+func (s *Sim) demandOf(asker int) float64 {
 	sum := 0.0
 	for _, m := range s.config.Population.Members(asker) {
-		sum += float64(s.config.Population.Clients[m].Size) * factors[s.cells.of[m]]
+		sum += float64(s.config.Population.Clients[m].Size) * s.cells.factor[s.cells.of[m]]
 	}
 	return sum / Whole * float64(s.config.Demand) / 1000
 }
 
 // estimate compares the demand that the hub thinks each class has with the true one. No rule says how good it must be.
-func (r *Rules) estimate(p *Production, out *loop.Output) {
+func (r *Rules) estimate(p *Production, truth *demands, out *loop.Output) {
 	if p.view.Now < r.EstimateFrom || len(out.Demand) == 0 {
 		return
 	}
-	truth, sim := make([]float64, len(out.Demand)), p.view.sim
-	classes := p.head.compiled.Services[0].All.Classes
-	for i := range sim.config.Population.Askers {
-		if class := classOf(classes, sim.config.Population.Askers[i].Client); class != noClass {
-			truth[class] += sim.demandOf(i, sim.cells.factor)
-		}
-	}
 	off, sum := 0.0, 0.0
-	for i, demand := range truth {
+	for i, demand := range truth.classes {
 		off += math.Abs(demand - float64(out.Demand[i])/1000)
 		sum += demand
 	}
@@ -109,9 +151,19 @@ func (l *landing) silentAttractNobody(last *head) {
 		if l.p.age(i) <= loop.FrozenFor || l.in.Sites[at].Drained {
 			continue
 		}
-		l.rules.check(4, now, l.after[i] <= l.before[i]*1.05+l.slack(),
-			"%s is silent for %v and gets %.1f requests/s after %.1f", l.in.Sites[at].ID, l.p.age(i), l.after[i], l.before[i])
+		l.rules.check(4, now, l.after[i] <= max(l.before[i], l.carried(at))*1.05+l.slack(),
+			"%s is silent for %v and gets %.1f requests/s after %.1f, more than the %.1f that it carried",
+			l.in.Sites[at].ID, l.p.age(i), l.after[i], l.before[i], l.carried(at))
 	}
+}
+
+// carried is what a site carried when it was last heard, in requests per second: so much a silent site may have again.
+func (l *landing) carried(at int) float64 {
+	s := l.in.Sites[at].Sample
+	if s == nil || s.Rate == nil {
+		return 0
+	}
+	return float64(*s.Rate) / 1000
 }
 
 // manySilent says whether more than half of the sites have been silent for so long that nothing of them is believed.
@@ -151,9 +203,10 @@ func sameSplits(a, b map[plan.ClassKey][]plan.SiteShare) bool {
 }
 
 // noFlood is rule 5: relief for one site never pushes another one over its high mark. What a site can carry is what the
-// hub knows of it; where demand as a whole is too much, that is said and shared.
+// hub knows of it; where demand as a whole is too much, that is said and shared; and where all are dead, all are answered.
 func (l *landing) noFlood() {
-	if l.out.Frozen || len(l.out.Notes) > 0 {
+	alive := func(s loop.SiteFigures) bool { return s.Counted > 0 }
+	if l.out.Frozen || len(l.out.Notes) > 0 || !slices.ContainsFunc(l.out.Sites, alive) {
 		return
 	}
 	high := float64(l.p.config.Watermarks.HighPercent) / 100

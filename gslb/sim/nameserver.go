@@ -17,6 +17,7 @@ type nameServer struct {
 	snapshot *world.Snapshot
 	served   *head
 	refused  error // why the newest map is not served; nil if it is
+	refusals int   // in how many seconds it was not
 	probes   []health.State
 	// answers has the seconds that the answers since the hub's last look live, by demand class and site; resolvers those
 	// to each resolver that sends no client subnet.
@@ -79,6 +80,7 @@ func (n *nameServer) follow(p *Production) (swapped bool) {
 		current = n.served.compiled.Map
 	}
 	if n.refused = plan.Accept(current, next.compiled.Map, next.reasons); n.refused != nil {
+		n.refusals++
 		return false
 	}
 	n.served = next

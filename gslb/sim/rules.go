@@ -32,8 +32,7 @@ type Rules struct {
 	broken    [9]int
 	answers   int64
 	random    *Stream
-	alone     []alone     // by name server
-	factors   [][]float64 // of demand, by cell, in the last steps
+	alone     []alone // by name server
 }
 
 // Breach is one answer or step that broke a rule.
@@ -50,6 +49,14 @@ const mostBreaches = 20
 
 // NewRules looks at one of every answers closely.
 func NewRules(every int64) *Rules { return &Rules{Every: every, random: NewStream(1, "rules")} }
+
+// Broken is how many breaches there were, of all rules.
+func (r *Rules) Broken() (n int) {
+	for _, broken := range r.broken {
+		n += broken
+	}
+	return n
+}
 
 // check counts a look at a rule, and keeps a breach.
 func (r *Rules) check(rule int, at int64, ok bool, what string, args ...any) {
@@ -157,12 +164,13 @@ func (r *Rules) step(p *Production, last *head, in *loop.Input, out *loop.Output
 	if r == nil {
 		return
 	}
-	known := r.known(p.view.sim)
+	known := p.demands()
+	r.estimate(p, known, out)
+	known.believe(out.Demand)
 	l := landing{rules: r, p: p, in: in, out: out, before: p.landing(last, known), after: p.landing(p.head, known)}
 	l.silentAttractNobody(last)
 	l.noFlood()
 	l.ramps(last)
-	r.estimate(p, out)
 	r.claims(p, in)
 	r.check(7, p.view.Now, len(out.Sites) == len(in.Sites) || out.Frozen, "a step without its numbers")
 }

@@ -1,14 +1,20 @@
-// Command steering measures the control loop in the simulator, beside the rules of other traffic managers on the same traces:
-// 64 sites, a population drawn from the embedded geo table, and everything that goes wrong in gslb/sim's scenarios. A table
-// goes to standard error; the last lines are `result NAME VALUE UNIT`, of the scenario in which the demand around the busiest
-// site grows by 80 %. Call it by `make bench-steering`; -scenario picks one, -seed another world.
+// Command bench measures the control loop in the simulator, beside the rules of other traffic managers on the same traces:
+// 64 sites, a population drawn from the embedded geo table, and everything that goes wrong in gslb/sim's scenarios; then how
+// well shares arrive through caching resolvers, and how fast a decision is. Tables go to standard error; the last lines are
+// `result NAME VALUE UNIT`, those of overload and distance of the scenario in which the demand around the busiest site grows
+// by 80 %. Call it by `make bench-steering`; -scenario picks one, -seed another world.
 package main
 
 import (
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"tidegate.dev/tidegate/geodata/embedded"
@@ -49,25 +55,67 @@ func run(seed uint64, only string, ecs int) error {
 	if err != nil {
 		return err
 	}
-	geo, population := plan.NewGeo(table), sim.DefaultPopulation
-	population.ECSPercent = ecs
-	world := worldOf(sim.NewPopulation(table, population, seed), seed)
+	geo, spec := plan.NewGeo(table), sim.DefaultPopulation
+	spec.ECSPercent = ecs
+	population := sim.NewPopulation(table, spec, seed)
 	delays := loop.Policy{TTL: ttl, ConnectionLife: life}.Delays()
 	fmt.Fprintf(os.Stderr, "bench-steering: %d sites, seed %d, dead time %v\n", sites, seed, delays.DeadTime())
-	for _, s := range sim.Scenarios(world, delays.DeadTime()) {
-		if !strings.Contains(s.Name, only) {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "%s: %s\n", s.Name, s.About)
-		c, err := compare(s, geo, seed)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
-		}
-		if s.Name == resultOf {
-			defer c.print()
+	list, err := compareAll(sim.Scenarios(worldOf(population, seed), delays.DeadTime()), only, geo, seed, delays.DeadTime())
+	if err != nil {
+		return err
+	}
+	all, err := summary(list)
+	if err != nil {
+		return err
+	}
+	if only != "" {
+		all.print()
+		return nil
+	}
+	shares, err := measureShares(geo, population, seed)
+	if err != nil {
+		return err
+	}
+	decide, err := measureDecide(geo)
+	if err != nil {
+		return err
+	}
+	all.print()
+	shares.print()
+	decide.print()
+	return nil
+}
+
+// compareAll runs the scenarios on all cores.
+func compareAll(list []sim.Scenario, only string, geo *plan.Geo, seed uint64, deadTime time.Duration) (done []*comparison, err error) {
+	todo := make(chan sim.Scenario)
+	var workers sync.WaitGroup
+	var mu sync.Mutex
+	for range runtime.NumCPU() {
+		workers.Go(func() {
+			for s := range todo {
+				text := new(bytes.Buffer)
+				fmt.Fprintf(text, "%s: %s\n", s.Name, s.About)
+				c, failed := compare(s, geo, seed, deadTime, text)
+				mu.Lock()
+				if failed != nil {
+					err = errors.Join(err, fmt.Errorf("%s: %w", s.Name, failed))
+				} else {
+					done = append(done, c)
+				}
+				os.Stderr.Write(text.Bytes())
+				mu.Unlock()
+			}
+		})
+	}
+	for _, s := range list {
+		if strings.Contains(s.Name, only) {
+			todo <- s
 		}
 	}
-	return nil
+	close(todo)
+	workers.Wait()
+	return done, err
 }
 
 func worldOf(p *sim.Population, seed uint64) sim.Config {
@@ -100,31 +148,43 @@ func peers(seed uint64) []peer {
 
 // comparison is one scenario, run by all.
 type comparison struct {
+	name     string
 	ours     sim.Result
 	rules    *sim.Rules
 	distance distance
-	// nearest and all are the fewest overloaded site-seconds of a peer that asks where clients are, and of any.
+	full     full
+	// near and all are the fewest overloaded site-seconds of a peer that asks where clients are, and of any.
 	near, all int64
 }
 
-func compare(s sim.Scenario, geo *plan.Geo, seed uint64) (*comparison, error) {
-	c := &comparison{rules: sim.NewRules(ruleEvery), near: -1, all: -1, distance: distance{from: s.Config.Begin.Add(time.Duration(s.Config.Measure.Steady) * time.Second)}}
+func compare(s sim.Scenario, geo *plan.Geo, seed uint64, deadTime time.Duration, text io.Writer) (*comparison, error) {
+	c := &comparison{
+		name: s.Name, rules: sim.NewRules(ruleEvery), near: -1, all: -1, full: newFull(len(s.Config.Sites), s.Config.Measure.From, deadTime),
+		distance: distance{from: s.Config.Begin.Add(time.Duration(s.Config.Measure.Steady) * time.Second)},
+	}
 	c.rules.EstimateFrom = settledFor
-	production := sim.NewProduction(sim.ProductionConfig{Geo: geo, TTL: ttl, Watermarks: marks, Rules: c.rules, Trace: c.distance.look})
+	production := sim.NewProduction(sim.ProductionConfig{Geo: geo, TTL: ttl, Watermarks: marks, Rules: c.rules, Trace: func(in loop.Input, out loop.Output) {
+		c.distance.look(in, out)
+		c.full.step(in, out)
+	}})
+	world := s.Config
+	world.Observe = c.full.second
 	var err error
-	if c.ours, err = sim.Run(s.Config, production); err != nil {
+	if c.ours, err = sim.Run(world, production); err != nil {
 		return nil, err
 	}
-	row("tidegate", c.ours)
+	row(text, "tidegate", c.ours)
+	fmt.Fprintf(text, "    sites above full for longer than two dead times: %d, where there is room; the longest was %d s; %d of %d steps had none\n",
+		c.full.sites(), c.full.longest(), c.full.noRoom, c.full.steps)
 	for _, b := range c.rules.Breaches {
-		fmt.Fprintf(os.Stderr, "    %v\n", b)
+		fmt.Fprintf(text, "    %v\n", b)
 	}
 	for _, p := range peers(seed) {
 		r, err := sim.Run(s.Config, p.rule)
 		if err != nil {
 			return nil, err
 		}
-		row(p.name, r)
+		row(text, p.name, r)
 		c.all = fewest(c.all, r.OverHigh)
 		if p.near {
 			c.near = fewest(c.near, r.OverHigh)
@@ -140,16 +200,39 @@ func fewest(so, now int64) int64 {
 	return min(so, now)
 }
 
-func row(name string, r sim.Result) {
-	fmt.Fprintf(os.Stderr, "  %-17s above high %6d site-s, above full %6d; overshoot %6.1f %%, worst %4.2f; %5.0f km; %6.3f %% failed; %d of %d windows cycle\n",
+func row(w io.Writer, name string, r sim.Result) {
+	fmt.Fprintf(w, "  %-17s above high %6d site-s, above full %6d; overshoot %6.1f %%, worst %4.2f; %5.0f km; %6.3f %% failed; %d of %d windows cycle\n",
 		name, r.OverHigh, r.OverFull, 100*r.Overshoot, r.Worst, r.Km, 100*r.Failed, r.Cycles, r.Windows)
 }
 
-func (c *comparison) print() {
-	fmt.Printf("result steering.overshoot %.1f percent\n", 100*max(c.ours.Overshoot, 0))
-	fmt.Printf("result steering.overload_vs_best_baseline %.3f ratio\n", float64(c.ours.OverHigh)/float64(max(c.near, 1)))
-	fmt.Printf("result steering.overload_vs_best_of_all %.3f ratio\n", float64(c.ours.OverHigh)/float64(max(c.all, 1)))
-	fmt.Printf("result steering.distance_vs_optimum %.3f ratio\n", c.distance.ratio())
-	fmt.Printf("result steering.limit_cycles %d windows\n", c.ours.Cycles)
-	fmt.Printf("result steering.rule_breaches %d breaches\n", len(c.rules.Breaches))
+// figures sum the scenarios up.
+type figures struct {
+	step           *comparison // the one that most figures are about; nil if it was not run
+	breaches, full int
+}
+
+func summary(list []*comparison) (f figures, err error) {
+	for _, c := range list {
+		f.breaches += c.rules.Broken()
+		f.full += c.full.sites()
+		if c.name == resultOf {
+			f.step = c
+		}
+	}
+	if len(list) == 0 {
+		return f, errors.New("no scenario has such a name")
+	}
+	return f, nil
+}
+
+func (f figures) print() {
+	if c := f.step; c != nil {
+		fmt.Printf("result steering.overshoot %.1f percent\n", 100*max(c.ours.Overshoot, 0))
+		fmt.Printf("result steering.overload_vs_best_baseline %.3f ratio\n", float64(c.ours.OverHigh)/float64(max(c.near, 1)))
+		fmt.Printf("result steering.overload_vs_best_of_all %.3f ratio\n", float64(c.ours.OverHigh)/float64(max(c.all, 1)))
+		fmt.Printf("result steering.distance_vs_optimum %.3f ratio\n", c.distance.ratio())
+		fmt.Printf("result steering.limit_cycles %d windows\n", c.ours.Cycles)
+	}
+	fmt.Printf("result steering.scenarios_over_full %d sites\n", f.full)
+	fmt.Printf("result steering.rule_breaches %d breaches\n", f.breaches)
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"container/heap"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -69,110 +67,28 @@ func sitesAt(all []place, count int, rng *rand.Rand) (sites []*plan.Site) {
 	return sites
 }
 
-// class is a list of near sites, and the places of its clients.
+// class is a demand class, and the places of its clients.
 type class struct {
-	sites    []uint16 // by tier
+	plan.DemandClass
 	places   []int
-	networks int64
-	// of merging
-	before, behind *class
-	gone           bool
-	at             int
+	networks int64 // of /24
 }
 
-// classesOf are the classes of all places, merged until there are no more than count: the lightest first, into the
-// neighbour that shares most of its list, whose list counts.
-func classesOf(geo *plan.Geo, all []place, sites []*plan.Site, count int) []*class {
-	compiled := geo.Classes(sites, nil, plan.DefaultRounding)
-	byList := map[string]*class{}
-	var list []*class
+// classesOf are the demand classes of all places, merged until there are no more than count, without those that nobody is in
+// or that may get any site. Added is what merging costs, in microseconds of round trip.
+func classesOf(geo *plan.Geo, all []place, sites []*plan.Site, count int) (list []*class, added int64) {
+	classes := geo.Classes(sites, nil, plan.DefaultRounding)
+	demand := classes.DemandAtMost(count)
+	for _, d := range demand.List {
+		list = append(list, &class{DemandClass: d})
+	}
 	for i, p := range all {
-		found, _ := compiled.Lookup(p.unit)
-		var key []byte
-		var ids []uint16
-		for _, c := range found.Candidates {
-			key, ids = append(key, byte(c.Site), byte(c.Site>>8), c.Tier), append(ids, c.Site)
-		}
-		c := byList[string(key)]
-		if c == nil {
-			c = &class{sites: ids}
-			byList[string(key)], list = c, append(list, c)
-		}
-		c.places, c.networks = append(c.places, i), c.networks+p.networks
-	}
-	return merge(list, count)
-}
-
-func merge(list []*class, count int) []*class {
-	slices.SortStableFunc(list, func(a, b *class) int { return slices.Compare(a.sites, b.sites) })
-	for i, c := range list {
-		c.at = i
-		if i > 0 {
-			c.before, list[i-1].behind = list[i-1], c
+		found, _ := classes.Lookup(p.unit)
+		if at, ok := demand.Of(found); ok {
+			list[at].places, list[at].networks = append(list[at].places, i), list[at].networks+p.networks
 		}
 	}
-	light := lightest(slices.Clone(list))
-	heap.Init(&light)
-	for left := len(list); left > count; {
-		c := heap.Pop(&light).(weighed)
-		if c.gone || c.weight != c.networks {
-			continue
-		}
-		into := c.behind
-		if into == nil || c.before != nil && common(c.class, c.before) > common(c.class, into) {
-			into = c.before
-		}
-		into.places, into.networks = append(into.places, c.places...), into.networks+c.networks
-		c.remove()
-		heap.Push(&light, weighed{into, into.networks})
-		left--
-	}
-	return slices.DeleteFunc(list, func(c *class) bool { return c.gone })
-}
-
-func (c *class) remove() {
-	c.gone = true
-	if c.before != nil {
-		c.before.behind = c.behind
-	}
-	if c.behind != nil {
-		c.behind.before = c.before
-	}
-}
-
-func common(a, b *class) (n int) {
-	for n < min(len(a.sites), len(b.sites)) && a.sites[n] == b.sites[n] {
-		n++
-	}
-	return n
-}
-
-// weighed is a class with its weight when it was queued.
-type weighed struct {
-	*class
-	weight int64
-}
-
-type queue []weighed
-
-func lightest(list []*class) queue {
-	var q queue
-	for _, c := range list {
-		q = append(q, weighed{c, c.networks})
-	}
-	return q
-}
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(q[i].weight, q[j].weight), q[i].at-q[j].at) < 0
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(weighed)) }
-func (q *queue) Pop() any {
-	last := (*q)[len(*q)-1]
-	*q = (*q)[:len(*q)-1]
-	return last
+	return slices.DeleteFunc(list, func(c *class) bool { return c.networks == 0 || len(c.Candidates) == 0 }), demand.AddedMicros
 }
 
 // costMicros is the mean round trip from the class' clients to a site.

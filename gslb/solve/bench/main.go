@@ -73,12 +73,13 @@ type figures struct {
 	gap, nearest, nearestStill, nearestOver, overLimit, binding, bound float64
 	full, again                                                        time.Duration
 	pivots, againPivots                                                int
+	merging                                                            time.Duration // added to the round trip by merging classes
 	clp                                                                time.Duration
 }
 
 // measure solves a world, compares, and solves it again after a change.
 func measure(w *world) (figures, error) {
-	var f figures
+	f := figures{merging: time.Duration(w.added) * time.Microsecond}
 	var solver solve.Solver
 	start := time.Now()
 	s, err := solver.Solve(w.problem)
@@ -150,7 +151,7 @@ func (w *worst) add(f figures) {
 	w.nearestStill = min(w.nearestStill, f.nearestStill)
 	w.nearestOver = min(w.nearestOver, f.nearestOver)
 	w.nearest, w.binding = min(w.nearest, f.nearest), min(w.binding, f.binding)
-	w.full, w.again = max(w.full, f.full), max(w.again, f.again)
+	w.full, w.again, w.merging = max(w.full, f.full), max(w.again, f.again), max(w.merging, f.merging)
 }
 
 func (w *worst) print(s size) error {
@@ -163,6 +164,7 @@ func (w *worst) print(s size) error {
 	fmt.Printf("result solve.nearest_strays_%v %.2f percent\n", s, w.nearestOver)
 	fmt.Printf("result solve.over_limit_%v %.5f percent\n", s, w.overLimit)
 	fmt.Printf("result solve.binding_%v %.1f percent\n", s, w.binding)
+	fmt.Printf("result solve.merging_%v %d us\n", s, w.merging.Microseconds())
 	fmt.Printf("result solve.full_%v %.4f s\n", s, w.full.Seconds())
 	fmt.Printf("result solve.resolve_%v %.4f s\n", s, w.again.Seconds())
 	return errors.Join(

@@ -24,6 +24,7 @@ type world struct {
 	sites   []*plan.Site
 	places  []place
 	classes []*class // of problem.Classes
+	added   int64    // what merging them cost, in microseconds of round trip
 	rng     *rand.Rand
 }
 
@@ -34,13 +35,13 @@ func newWorld(geo *plan.Geo, size size, seed uint64) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, uint64(size.sites)))}
 	w.places = places(geo.Table)
 	w.sites = sitesAt(w.places, size.sites, w.rng)
-	w.classes = classesOf(geo, w.places, w.sites, size.classes)
+	w.classes, w.added = classesOf(geo, w.places, w.sites, size.classes)
 	w.problem = solve.Problem{Sites: make([]solve.Site, len(w.sites)), MovePenalty: movePenalty}
 	kept := map[string]bool{}
 	for _, c := range w.classes {
 		class := solve.Class{Demand: gslb.MilliRPS(c.networks) * perNetwork * gslb.MilliRPS(50+w.rng.IntN(101)) / 100}
-		for _, site := range c.sites {
-			class.Edges = append(class.Edges, solve.Edge{Site: int(site), Cost: solve.Cost(c.costMicros(w.places, w.sites[site]))})
+		for k, candidate := range c.Candidates {
+			class.Edges = append(class.Edges, solve.Edge{Site: int(candidate.Site), Cost: solve.Cost(c.CostMicros[k])})
 		}
 		class.Edges = w.masked(class.Edges, c.country(w.places), kept)
 		w.problem.Classes = append(w.problem.Classes, class)

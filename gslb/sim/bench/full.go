@@ -1,0 +1,88 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/loop"
+	"tidegate.dev/tidegate/gslb/sim"
+	"tidegate.dev/tidegate/gslb/solve"
+)
+
+// full finds the sites that are above what they can truly carry for longer than two dead times, where there is room. There
+// is room at a step if the solver finds a place for all demand at sites that live, below what they can truly carry.
+type full struct {
+	from, limit   int64 // seconds; before from the world settles
+	now, most     []int64
+	capacity      []float64
+	room          bool
+	solver        solve.Solver
+	steps, noRoom int // steps that were looked at
+}
+
+func newFull(sites int, from int64, deadTime time.Duration) full {
+	return full{from: from, limit: 2 * int64(deadTime/time.Second), now: make([]int64, sites), most: make([]int64, sites), capacity: make([]float64, sites), room: true}
+}
+
+// second counts. While there is no room for all, nobody knows whose fault it is.
+func (f *full) second(s sim.Second) {
+	for i := range s.Sites {
+		site := &s.Sites[i]
+		f.capacity[i] = site.Capacity
+		switch {
+		case site.Capacity <= 0 || site.Arrivals <= site.Capacity || s.Now < f.from:
+			f.now[i] = 0
+		case f.room:
+			f.now[i]++
+			f.most[i] = max(f.most[i], f.now[i])
+		}
+	}
+}
+
+// step looks for room, if it matters. The sites of the world and those of the loop are both in the order of their names.
+func (f *full) step(in loop.Input, out loop.Output) {
+	if !slices.ContainsFunc(f.now, func(seconds int64) bool { return seconds > 0 }) {
+		f.room = true
+		return
+	}
+	f.steps++
+	if f.room = f.fits(in, out); !f.room {
+		f.noRoom++
+	}
+}
+
+func (f *full) fits(in loop.Input, out loop.Output) bool {
+	problem := solve.Problem{}
+	for _, capacity := range f.capacity {
+		problem.Sites = append(problem.Sites, solve.Site{Steps: []solve.Step{{UpTo: gslb.MilliRPS(capacity * 1000)}}})
+	}
+	for i, c := range in.Classes {
+		if i >= len(out.Demand) || out.Demand[i] == 0 {
+			continue
+		}
+		class := solve.Class{Demand: out.Demand[i]}
+		for _, k := range c.Candidates {
+			if in.Sites[k.Site].Up && !in.Sites[k.Site].Drained {
+				class.Edges = append(class.Edges, solve.Edge{Site: k.Site, Cost: k.Cost})
+			}
+		}
+		if len(class.Edges) > 0 {
+			problem.Classes = append(problem.Classes, class)
+		}
+	}
+	solution, err := f.solver.Solve(problem)
+	return err == nil && solution.Overloaded == 0
+}
+
+// sites is how many were above for too long.
+func (f *full) sites() (n int) {
+	for _, seconds := range f.most {
+		if seconds > f.limit {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *full) longest() int64 { return slices.Max(f.most) }
