@@ -15,7 +15,7 @@ type Map struct {
 	Zones    []Zone    `json:"zones"`
 	Services []Service `json:"services"`
 	// HeavyResolvers are the resolvers that carry more than 1/32 of a demand class, sorted. Where they send no client
-	// subnet and the class is split, their clients are cut by time: one slot for each TTL.
+	// subnet and the class is split, their clients are cut by time: by slots of three seconds (see gslb/steer).
 	HeavyResolvers []netip.Addr `json:"heavyResolvers,omitempty"`
 }
 

@@ -20,7 +20,7 @@ type TraceSplit struct {
 	// Unit is what the choice is made by, and Why it is that wide.
 	Unit netip.Prefix `json:"unit,omitzero"`
 	Why  string       `json:"why"`
-	// Slot numbers the TTLs by which a heavy resolver's clients are cut; 0 for others.
+	// Slot numbers the slots of time by which a heavy resolver's clients are cut; 0 for others.
 	Slot uint64 `json:"slot,omitempty"`
 }
 
@@ -57,7 +57,7 @@ func (t *Trace) shared(d *decider) {
 	for _, s := range d.split.list {
 		t.Split.Shares = append(t.Split.Shares, plan.SiteShare{Site: d.compiled.Endpoints[s.Endpoint].Site, Share: s.Share})
 	}
-	t.Split.Unit, t.Split.Slot, t.Split.Why = d.split.unit, d.split.key.slot, d.whyUnit(t.FromECS)
+	t.Split.Unit, t.Split.Slot, t.Split.Why = d.split.unit, d.split.slot, d.whyUnit(t.FromECS)
 	if d.split.holders == 0 {
 		t.Steps = append(t.Steps, "no site of the split is eligible; as if the class had none:")
 	}
@@ -70,8 +70,8 @@ func (d *decider) whyUnit(fromECS bool) string {
 		return "which does not count: none of the sites is eligible"
 	case d.split.holders == 1:
 		return "which does not count: only one of the sites is eligible"
-	case d.split.key.slot != 0:
-		return fmt.Sprintf("a resolver with more than 1/32 of a class, cut into slots of %v", d.compiled.Spec.TTL)
+	case d.split.slot != 0:
+		return fmt.Sprintf("a resolver with more than 1/32 of a class, cut into slots of %d s", d.slotSeconds())
 	case !fromECS:
 		return "the resolver, since no client subnet came"
 	case bits < d.split.unit.Bits():

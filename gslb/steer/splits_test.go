@@ -2,6 +2,7 @@ package steer
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -188,45 +189,73 @@ func TestResolversAreUnitsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// The clients of a heavy resolver are cut by time: a slot lives for one TTL, and slots follow the shares.
+// The clients of a heavy resolver are cut by time: a slot and its answers live for three seconds.
 func TestHeavyResolversAreCutByTime(t *testing.T) {
-	m := mapOf(plan.Steering{Method: plan.Proximity}, endpoint{"fra", 1, ""}, endpoint{"iad", 1, ""})
-	m.Services[0].Endpoints[1].Brief = true // the slots are those of the service's own TTL
-	splitClass(t, m, german, shares{"fra": 7000, "iad": 3000})
-	m.HeavyResolvers = []netip.Addr{netip.MustParseAddr("20.1.2.3"), netip.MustParseAddr("20.1.2.4")}
-	snapshot := compile(t, m)
-	const begin, hours = 1_800_000_000, 2
-	slots, fra, last, changes := map[uint64]int{}, 0, -1, map[int64]int{}
-	for at := int64(begin); at < begin+hours*3600; at++ {
+	snapshot := heavySnapshot(t, shares{"fra": 7000, "iad": 3000})
+	const begin, length = 1_800_000_000, 3600
+	slots, last, changes := map[uint64]int{}, -1, map[int64]int{}
+	for at := int64(begin); at < begin+length; at++ {
 		q := fromResolver("20.1.2.3", at)
 		d, trace := Decide(snapshot, q), Explain(snapshot, name, q)
-		if d.Endpoint == 0 {
-			fra++
-		}
 		if last >= 0 && d.Endpoint != last {
-			changes[at%30]++
+			changes[at%3]++
+		}
+		if d.TTL != 3*time.Second {
+			t.Fatalf("a TTL of %v", d.TTL)
 		}
 		last = d.Endpoint
 		slots[trace.Split.Slot]++
 	}
 	if len(changes) != 1 {
-		t.Errorf("the answer changes at %v of 30 seconds, want one", changes)
+		t.Errorf("the answer changes at %v of 3 seconds, want one", changes)
 	}
-	if want := hours * 3600 / 30; len(slots) != want && len(slots) != want+1 {
-		t.Errorf("%d slots, want %d", len(slots), want)
+	if len(slots) != length/3 && len(slots) != length/3+1 {
+		t.Errorf("%d slots, want %d", len(slots), length/3)
 	}
-	if part := float64(fra) / (hours * 3600); part < 0.65 || part > 0.75 {
-		t.Errorf("%.3f of the time at fra, want 0.7", part)
-	}
-	if a, b := phase(snapshot, "20.1.2.3"), phase(snapshot, "20.1.2.4"); a == b {
+	if a, b := phase(snapshot, "20.1.2.3"), phase(snapshot, "20.1.2.5"); a == b {
 		t.Errorf("the slots of two resolvers begin at the same moment, %d", a)
 	}
-	if d := Decide(snapshot, fromECS("20.1.2.0/24")); d.ScopeBits != 12 {
-		t.Errorf("its clients' subnets have scope /%d, want /12", d.ScopeBits)
+	if d := Decide(snapshot, fromECS("20.1.2.0/24")); d.ScopeBits != 13 || d.TTL != 30*time.Second {
+		t.Errorf("its clients' subnets have scope /%d and TTL %v, want /13 and 30s", d.ScopeBits, d.TTL)
 	}
 }
 
-// phase is the second of 30 in which a resolver's slots begin.
+// Any run of slots has every site about as often as its share wants, within two slots whatever the length; drawn one by one
+// they would be off by the square root of it.
+func TestSlotsFollowSharesClosely(t *testing.T) {
+	weights := shares{"fra": 5500, "iad": 3300, "pek": 1200}
+	snapshot := heavySnapshot(t, weights)
+	var sites []gslb.SiteID
+	for i := range int64(1000) {
+		d := Decide(snapshot, fromResolver("20.1.2.3", 3*i))
+		sites = append(sites, snapshot.Plan.Map.Services[0].Endpoints[d.Endpoint].Site)
+	}
+	for first := 0; first < 900; first += 7 {
+		for _, n := range []int{2, 3, 5, 8, 20, 100} {
+			for site, share := range weights {
+				got, want := 0, float64(n)*float64(share)/10_000
+				for _, s := range sites[first : first+n] {
+					if s == site {
+						got++
+					}
+				}
+				if math.Abs(float64(got)-want) > 2 {
+					t.Fatalf("%d of the %d slots from %d on at %s, want %.1f", got, n, first, site, want)
+				}
+			}
+		}
+	}
+}
+
+// heavySnapshot has a class that is split, and resolvers that carry much of it.
+func heavySnapshot(t *testing.T, weights shares) *world.Snapshot {
+	m := mapOf(plan.Steering{Method: plan.Proximity}, endpoint{"fra", 1, ""}, endpoint{"iad", 1, ""}, endpoint{"pek", 1, ""})
+	splitClass(t, m, german, weights)
+	m.HeavyResolvers = []netip.Addr{netip.MustParseAddr("20.1.2.3"), netip.MustParseAddr("20.1.2.5")}
+	return compile(t, m)
+}
+
+// phase is the second of three in which a resolver's slots begin.
 func phase(snapshot *world.Snapshot, resolver string) (second int) {
 	first := Explain(snapshot, name, fromResolver(resolver, 0)).Split.Slot
 	for ; Explain(snapshot, name, fromResolver(resolver, int64(second))).Split.Slot == first; second++ {
@@ -234,7 +263,7 @@ func phase(snapshot *world.Snapshot, resolver string) (second int) {
 	return second
 }
 
-// Where a class is not split, the TTL's slots and the resolver's last octet change nothing.
+// Where a class is not split, the slots and the resolver's last octet change nothing.
 func TestHeavyResolversOfUnsplitClasses(t *testing.T) {
 	m := mapOf(plan.Steering{Method: plan.Weighted}, endpoint{"fra", 1, ""}, endpoint{"iad", 1, ""})
 	m.HeavyResolvers = []netip.Addr{netip.MustParseAddr("20.1.2.3")}

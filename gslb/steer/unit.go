@@ -2,6 +2,7 @@ package steer
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 	"time"
 
@@ -10,10 +11,7 @@ import (
 )
 
 // unitKey is what a client's draws are made from: its unit, by the masked address and not by the length.
-type unitKey struct {
-	high, low uint64
-	slot      uint64 // the time slot of a heavy resolver, from 1 on; 0 for none
-}
+type unitKey struct{ high, low uint64 }
 
 func keyOf(addr netip.Addr) unitKey {
 	octets := addr.As16()
@@ -22,16 +20,15 @@ func keyOf(addr netip.Addr) unitKey {
 
 // cost is what the endpoint with a seed draws: -log2 of a number in (0, 1) that the key and the seed give.
 func (k unitKey) cost(seed uint64) uint64 {
-	z := mix(mix(seed^k.high) ^ k.low)
-	if k.slot != 0 {
-		z = mix(z ^ k.slot)
-	}
-	return negLog2(z)
+	return negLog2(mix(mix(seed^k.high) ^ k.low))
 }
+
+// golden is 2^64 divided by the golden ratio.
+const golden = 0x9e3779b97f4a7c15
 
 // mix is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
 func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
+	z += golden
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
@@ -51,10 +48,19 @@ func (d *decider) splitUnit(q *Query, heavy bool, unitBits, leafBits int) {
 	d.split.unit = netip.PrefixFrom(addr, addr.BitLen())
 	d.split.key = keyOf(addr)
 	if heavy {
-		seconds := uint64(max(1, d.compiled.Spec.TTL/time.Second))
-		phase := mix(mix(d.split.key.high)^d.split.key.low) % seconds
-		d.split.key.slot = (uint64(q.At)+phase)/seconds + 1
+		d.split.slot = slotOf(d.split.key, d.slotSeconds(), uint64(q.At))
 	}
+}
+
+// slotSeconds is how long a slot of a heavy resolver is, and how long it may keep an answer.
+func (d *decider) slotSeconds() uint64 {
+	return uint64(max(1, min(d.compiled.Spec.TTL, slotTTL)/time.Second))
+}
+
+// slotOf numbers the slots of a resolver, from 1 on.
+func slotOf(key unitKey, seconds, at uint64) uint64 {
+	phase := mix(mix(key.high)^key.low) % seconds
+	return (at+phase)/seconds + 1
 }
 
 // splitChoice is what a decision knows of its client's split.
@@ -62,6 +68,8 @@ type splitChoice struct {
 	list []plan.EndpointShare // none: the class has no split
 	unit netip.Prefix
 	key  unitKey
+	// slot is the slot of time of a heavy resolver, from 1 on; 0 for others.
+	slot uint64
 	// holders counts those of the list that are eligible.
 	holders int
 }
@@ -106,17 +114,16 @@ func (d *decider) classIn(classes *plan.Classes, client *gslb.ClientSubnet) (cla
 // chooseSplit picks among the eligible sites of the client's split, by their shares: -1 if there is none. What a site that
 // is out leaves goes to the others in proportion.
 func (d *decider) chooseSplit() (endpoint int) {
+	if d.split.slot != 0 {
+		return d.chooseSlot()
+	}
 	best, cost, weight := -1, worstCost, uint64(1)
-	key, list, live := d.split.key, d.split.list, d.live.Endpoints
+	key, list := d.split.key, d.split.list
 	for i := range list {
 		s := &list[i]
-		if d.trace != nil {
-			d.trace.consider(d, int(s.Endpoint), healthy, d.eligible(int(s.Endpoint), healthy))
-		}
-		if !live[s.Endpoint].Ready(d.family) {
+		if !d.holds(s) {
 			continue
 		}
-		d.split.holders++
 		mine, share := key.cost(s.Seed), uint64(s.Share)
 		better := less(mine, share, cost, weight)
 		best ^= (best ^ int(s.Endpoint)) & int(better)
@@ -124,4 +131,42 @@ func (d *decider) chooseSplit() (endpoint int) {
 		weight ^= (weight ^ share) & better
 	}
 	return best
+}
+
+// holds says whether a site of the split is eligible, and counts it.
+func (d *decider) holds(s *plan.EndpointShare) bool {
+	if d.trace != nil {
+		d.trace.consider(d, int(s.Endpoint), healthy, d.eligible(int(s.Endpoint), healthy))
+	}
+	ready := d.live.Endpoints[s.Endpoint].Ready(d.family)
+	if ready {
+		d.split.holders++
+	}
+	return ready
+}
+
+// chooseSlot is chooseSplit for a heavy resolver. From slot to slot it walks through the shares, laid end to end, in steps of
+// the golden ratio: any few slots in a row come about as close to the shares as so many can (the sequence of least
+// discrepancy; Kuipers and Niederreiter, 1974, chapter 2.3). Were each slot drawn by itself, the whole resolver would stay
+// at one site for several in a row again and again.
+func (d *decider) chooseSlot() (endpoint int) {
+	whole := uint64(0)
+	for i := range d.split.list {
+		if s := &d.split.list[i]; d.holds(s) {
+			whole += uint64(s.Share)
+		}
+	}
+	key := d.split.key
+	at, _ := bits.Mul64(mix(mix(key.low)^key.high)+d.split.slot*golden, whole)
+	for i := range d.split.list {
+		s := &d.split.list[i]
+		if !d.live.Endpoints[s.Endpoint].Ready(d.family) {
+			continue
+		}
+		if at < uint64(s.Share) {
+			return int(s.Endpoint)
+		}
+		at -= uint64(s.Share)
+	}
+	return -1
 }

@@ -159,6 +159,9 @@ func (r *reference) verdict(s *plan.Service, f plan.Family, c contest, place geo
 		if e.Brief || e.Drained || unhealthy {
 			v.ttl[e.Site] = min(v.ttl[e.Site], 10)
 		}
+		if c.slot > 0 && len(c.sites) > 1 {
+			v.ttl[e.Site] = min(v.ttl[e.Site], 3)
+		}
 	}
 	return v
 }
@@ -231,6 +234,9 @@ func (r *reference) km(e *plan.Endpoint, place geodata.Place) int {
 // winners are the endpoints with the smallest draw -log2(u)/weight. The product's logarithm is right to 2^-20, so that
 // draws that are closer than that may go either way.
 func (c contest) winners(name gslb.Name) (list []*plan.Endpoint) {
+	if c.slot > 0 {
+		return []*plan.Endpoint{c.holder()}
+	}
 	best, bestWeight := math.Inf(1), 1.0
 	for _, s := range c.sites {
 		if d := c.draw(name, s); d < best {
@@ -258,9 +264,6 @@ func (c contest) draw(name gslb.Name, s contender) (cost float64) {
 			part = part*256 + uint64(octet)
 		}
 		z = scramble(z ^ part)
-	}
-	if c.slot > 0 {
-		z = scramble(z ^ c.slot)
 	}
 	return (64 - math.Log2(float64(z)+1)) / s.weight
 }

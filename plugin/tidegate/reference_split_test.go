@@ -3,6 +3,7 @@ package tidegate
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -62,17 +63,36 @@ func (r *reference) cut(c *contest, s *plan.Service, key plan.ClassKey, q query)
 	if !slices.Contains(r.world.HeavyResolvers, client) {
 		return
 	}
-	octets, phase := client.As16(), uint64(0)
-	for half := 0; half < 16; half += 8 {
-		part := uint64(0)
-		for _, octet := range octets[half : half+8] {
-			part = part*256 + uint64(octet)
-		}
-		phase = scramble(phase ^ part)
-	}
-	ttl := uint64(s.TTL / time.Second)
-	c.slot = (uint64(time.Now().Unix())+phase%ttl)/ttl + 1
+	high, low := halves(client)
+	seconds := min(uint64(s.TTL/time.Second), 3)
+	phase := scramble(scramble(high)^low) % seconds
+	c.slot = (uint64(time.Now().Unix())+phase)/seconds + 1
 	r.splits["by slot"]++
+}
+
+func halves(a netip.Addr) (high, low uint64) {
+	octets := a.As16()
+	for i := range 8 {
+		high, low = high*256+uint64(octets[i]), low*256+uint64(octets[8+i])
+	}
+	return high, low
+}
+
+// holder is the site that a slot is for: the shares lie end to end on a circle, and each slot is 2^64/phi further on it.
+func (c contest) holder() *plan.Endpoint {
+	high, low := halves(c.key)
+	whole := 0.0
+	for _, s := range c.sites {
+		whole += s.weight
+	}
+	at := new(big.Int).SetUint64(scramble(scramble(low)^high) + c.slot*0x9e3779b97f4a7c15)
+	at.Rsh(at.Mul(at, big.NewInt(int64(whole))), 64)
+	for _, s := range c.sites {
+		if at.Sub(at, big.NewInt(int64(s.weight))).Sign() < 0 {
+			return s.endpoint
+		}
+	}
+	panic("the circle is round")
 }
 
 // unitBits is how long the prefixes are that carry at most 1/32 of a class, within the network that is all of one class.
