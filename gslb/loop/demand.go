@@ -75,7 +75,7 @@ func (e *estimate) count(p Policy, s State, in Input) {
 	if s.At.IsZero() || elapsed <= 0 {
 		elapsed = Epoch
 	}
-	stay := math.Exp(-elapsed.Seconds() / (p.TTL/2 + p.ConnectionLife).Seconds())
+	stay := p.stay(elapsed)
 	fresh := make([]bool, len(e.inEffect)) // the first that is heard of it
 	for class, row := range e.inEffect {
 		fresh[class] = total(row) == 0

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/load"
 )
 
 // The ramp guard: how much of a class may change over in one Epoch, of healthy sites: 20 points in 10 s where a site needs
@@ -31,25 +32,28 @@ func (t *turn) guard(target [][]gslb.Share) {
 
 // needRelief are the sites that are over their high mark, by what they measure or by what their shares bring them.
 func (t *turn) needRelief() []bool {
-	needs, load := make([]bool, len(t.in.Sites)), t.load(t.before)
+	needs, planned := make([]bool, len(t.in.Sites)), t.load(t.before)
 	for i := range needs {
 		c := &t.capacity[i]
-		needs[i] = t.usable[i] && (load[i] > t.high(i) || c.known && c.level > t.policy.Marks.High)
+		needs[i] = t.usable[i] && (planned[i] > t.high(i) || c.known && c.level > t.policy.Marks.High)
 	}
 	return needs
 }
 
-// high is the load at a site's high mark.
-func (t *turn) high(site int) float64 {
-	return t.capacity[site].effective() * float64(t.policy.Marks.High) / 10_000
+// high is the planned load that brings a site to its high mark.
+func (t *turn) high(site int) float64 { return t.upTo(site, t.policy.Marks.High) }
+
+// upTo is the planned load that brings a site to a level.
+func (t *turn) upTo(site int, level load.Level) float64 {
+	return t.capacity[site].effective()*float64(level)/float64(load.Full) - t.drift[site]
 }
 
 // addFlooded adds the sites that the shares so far would fill over their high mark, though they were not before. It says
 // whether there are any.
 func (t *turn) addFlooded(needs []bool) (any bool) {
-	load := t.load(t.after)
+	planned := t.load(t.after)
 	for i := range needs {
-		if t.usable[i] && !needs[i] && load[i] > t.high(i)*1.001 {
+		if t.usable[i] && !needs[i] && planned[i] > t.high(i)*1.001 {
 			needs[i], any = true, true
 		}
 	}
@@ -63,15 +67,16 @@ func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share
 		return target
 	}
 	limit, most := max(returnPerEpoch, t.displaced(class)), gslb.Share(0)
+	relieves := false
 	for k, candidate := range t.in.Classes[class].Candidates {
 		change := target[k] - before[k]
 		most = max(most, change, -change)
 		if needs[candidate.Site] && change < 0 {
-			limit = max(limit, relievePerEpoch)
+			limit, relieves = max(limit, relievePerEpoch), true
 		}
 	}
 	switch {
-	case most < leastShare && !slices.Equal(target, t.ownRule(t.in.Classes[class], t.usable)):
+	case most < leastShare && !relieves && !slices.Equal(target, t.ownRule(t.in.Classes[class], t.usable)):
 		return before // noise moves nobody
 	case most <= limit:
 		return target
@@ -106,11 +111,11 @@ func between(before, target []gslb.Share, part, whole gslb.Share) []gslb.Share {
 
 // load is what shares bring to each site in the end.
 func (t *turn) load(shares [][]gslb.Share) []float64 {
-	load := make([]float64, len(t.in.Sites))
+	planned := make([]float64, len(t.in.Sites))
 	for class, list := range shares {
 		for k, share := range list {
-			load[t.in.Classes[class].Candidates[k].Site] += t.estimate.demand[class] * float64(share) / float64(gslb.WholeShare)
+			planned[t.in.Classes[class].Candidates[k].Site] += t.estimate.demand[class] * float64(share) / float64(gslb.WholeShare)
 		}
 	}
-	return load
+	return planned
 }

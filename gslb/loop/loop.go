@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -58,6 +59,12 @@ func (p Policy) withDefaults() Policy {
 		p.Gain = p.Delays().MaxGain()
 	}
 	return p
+}
+
+// stay is the part of the clients that are still where an answer sent them so long ago: they follow half a TTL later in the
+// mean, and as connections end.
+func (p Policy) stay(elapsed time.Duration) float64 {
+	return math.Exp(-elapsed.Seconds() / (p.TTL/2 + p.ConnectionLife).Seconds())
 }
 
 // Delays are those of the loop that the policy makes.
@@ -141,6 +148,8 @@ type SiteFigures struct {
 	Counted gslb.MilliRPS `json:"countedMilliRPS"`
 	// Correction is by what the capacity was multiplied, as it turned out.
 	Correction float64 `json:"correction"`
+	// Drift is by how much more arrives than the shares in effect should bring.
+	Drift gslb.MilliRPS `json:"driftMilliRPS,omitempty"`
 	// Saturation is measured, if Known, and By what.
 	Saturation load.Level `json:"saturation"`
 	By         load.Cause `json:"by,omitempty"`

@@ -25,7 +25,7 @@ func (t *turn) report() {
 	for i := range t.in.Sites {
 		c := &t.capacity[i]
 		t.out.Sites = append(t.out.Sites, SiteFigures{
-			ID: t.in.Sites[i].ID, Counted: c.counted, Correction: c.correction, Saturation: c.level, By: c.by, Known: c.known, Silent: c.silent,
+			ID: t.in.Sites[i].ID, Counted: c.counted, Correction: c.correction, Drift: gslb.MilliRPS(t.drift[i]), Saturation: c.level, By: c.by, Known: c.known, Silent: c.silent,
 			Before: gslb.MilliRPS(before[i]), After: gslb.MilliRPS(after[i]),
 		})
 	}
@@ -42,7 +42,7 @@ func (t *turn) next() State {
 			tide = tide.Observe(c.level, t.policy.Marks, dwell, t.in.Now)
 		}
 		t.brief(i, tide)
-		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Tide: tide}
+		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Drift: t.drift[i], Tide: tide}
 	}
 	published := map[plan.ClassKey][]plan.SiteShare{}
 	for _, split := range t.out.Splits {
@@ -55,9 +55,20 @@ func (t *turn) next() State {
 				state.InEffect = append(state.InEffect, effect{t.in.Sites[cell.site].ID, cell.answers})
 			}
 		}
+		state.Effective = t.effectiveOf(i)
 		s.Classes[c.Key] = state
 	}
 	return s
+}
+
+func (t *turn) effectiveOf(class int) map[gslb.SiteID]float64 {
+	shares := map[gslb.SiteID]float64{}
+	for k, candidate := range t.in.Classes[class].Candidates {
+		if part := t.effective[class][k]; part > forgotten {
+			shares[t.in.Sites[candidate.Site].ID] = part
+		}
+	}
+	return shares
 }
 
 // forgotten is how few answers in effect are none.

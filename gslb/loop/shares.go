@@ -83,8 +83,13 @@ func apportion(weights []int64) []gslb.Share {
 	return shares
 }
 
-// leastShare is a share that is not worth cutting a class for: less than one of the units that it is cut into.
-const leastShare = gslb.WholeShare / 32
+// Least shares. What changes by less than one of the units that a class is cut into moves nobody, unless a site needs relief.
+// A share that is less than a quarter of that is not worth cutting a class for; several classes have about as much of a
+// site together as their small shares say.
+const (
+	leastShare = gslb.WholeShare / 32
+	tinyShare  = leastShare / 4
+)
 
 // tidy drops the shares that are too small, in favour of the largest.
 func tidy(shares []gslb.Share) []gslb.Share {
@@ -95,7 +100,7 @@ func tidy(shares []gslb.Share) []gslb.Share {
 		}
 	}
 	for k := range out {
-		if k != most && out[k] < leastShare {
+		if k != most && out[k] < tinyShare {
 			out[most], out[k] = out[most]+out[k], 0
 		}
 	}

@@ -25,7 +25,9 @@ type siteState struct {
 	Correction float64 `json:"correction,omitempty"`
 	// Carried is what the site carried when it was last heard.
 	Carried gslb.MilliRPS `json:"carried,omitempty"`
-	Tide    load.Tide     `json:"tide,omitzero"`
+	// Drift is by how much more arrives than was planned, in thousandths of a request a second.
+	Drift float64   `json:"drift,omitempty"`
+	Tide  load.Tide `json:"tide,omitzero"`
 }
 
 type classState struct {
@@ -38,6 +40,8 @@ type classState struct {
 	Shares   []plan.SiteShare `json:"shares,omitempty"`
 	// Served are the shares as name servers served them, whether they were published or by their own rule.
 	Served []plan.SiteShare `json:"served,omitempty"`
+	// Effective are the shares as clients follow them, in parts of one.
+	Effective map[gslb.SiteID]float64 `json:"effective,omitempty"`
 }
 
 type effect struct {

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,11 @@ type turn struct {
 	// before and after are the shares that were published and those to publish, by class, parallel to its candidates.
 	before, after [][]gslb.Share
 	split         []bool // by class: the map had a split of it
-	out           Output
+	// effective are the shares as clients follow them now, parallel to before; drift is by how much more arrives at a site
+	// than they bring, in thousandths of a request a second.
+	effective [][]float64
+	drift     []float64
+	out       Output
 }
 
 // Step thinks once about one service.
@@ -42,6 +47,8 @@ func Step(p Policy, was State, in Input) (State, Output) {
 	t.estimate = newEstimate(t.policy, was, in, t.index)
 	t.measure()
 	t.recall()
+	t.follow()
+	t.drifts()
 	target := t.solve()
 	t.shift(target)
 	t.guard(target)
@@ -116,13 +123,12 @@ func (t *turn) steps(site int) []solve.Step {
 	if !t.usable[site] {
 		return nil
 	}
-	capacity, marks := t.capacity[site].effective(), t.policy.Marks
-	limit := capacity
+	marks, limit := t.policy.Marks, math.Inf(1)
 	if t.in.Sites[site].Cordoned || t.capacity[site].unheard {
-		limit = t.load(t.before)[site] * float64(load.Full) / float64(marks.High)
+		limit = t.load(t.before)[site]
 	}
 	at := func(level load.Level) gslb.MilliRPS {
-		return gslb.MilliRPS(min(capacity, limit) * float64(level) / float64(load.Full))
+		return gslb.MilliRPS(max(min(t.upTo(site, level), limit), 0))
 	}
 	list := []solve.Step{{UpTo: at(marks.Low)}}
 	brim := marks.High - (marks.High-marks.Low)/reserve
@@ -149,7 +155,7 @@ func (t *turn) solve() [][]gslb.Share {
 		class := solve.Class{Demand: rates[i], MaxShare: t.maxShare()}
 		for k, candidate := range c.Candidates {
 			if t.usable[candidate.Site] {
-				class.Edges = append(class.Edges, solve.Edge{Site: candidate.Site, Cost: candidate.Cost, Previous: t.before[i][k]})
+				class.Edges = append(class.Edges, solve.Edge{Site: candidate.Site, Cost: candidate.Cost + t.grain(i, candidate.Site), Previous: t.before[i][k]})
 			}
 		}
 		if len(class.Edges) > 0 {
