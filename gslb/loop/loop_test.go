@@ -9,6 +9,7 @@ import (
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/solve"
 )
 
 func TestCalmWorldNeedsNoSplit(t *testing.T) {
@@ -263,6 +264,29 @@ func TestShift(t *testing.T) {
 		w.settle(40)
 		if len(w.out.Splits) > 0 {
 			t.Errorf("%v: after it %v", c, w.out.Splits)
+		}
+	}
+}
+
+// Between sites that are about as near as each other, a shift neither grows from step to step nor stays when it has ended, though
+// nobody would move for so little by himself.
+func TestShiftBetweenNearSites(t *testing.T) {
+	for _, gap := range []solve.Cost{0, 500, 2000, 20_000} {
+		w := trio(t, 40, 10, 10)
+		for i := range w.classes {
+			w.classes[i].costs = map[int]solve.Cost{0: 1000, 1: 1000 + gap, 2: 50_000}
+		}
+		w.settle(10)
+		before := w.sites[0].arrives
+		w.shifts = []Shift{{From: 0, To: 1, Share: 2500}}
+		w.settle(40)
+		if got := w.sites[0].arrives; math.Abs(got-before*0.75) > 3 {
+			t.Errorf("%v us: ams carries %.1f of %.1f, want three quarters:%s", gap, got, before, w.text())
+		}
+		w.shifts = nil
+		w.settle(40)
+		if got := w.sites[0].arrives; math.Abs(got-before) > 3 {
+			t.Errorf("%v us: after it ams carries %.1f, want %.1f:%s", gap, got, before, w.text())
 		}
 	}
 }

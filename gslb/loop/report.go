@@ -56,6 +56,9 @@ func (t *turn) next() State {
 			}
 		}
 		state.Effective = t.effectiveOf(i)
+		if t.shifted(i) {
+			state.Unshifted = t.siteShares(c, t.unshifted[i])
+		}
 		s.Classes[c.Key] = state
 	}
 	return s

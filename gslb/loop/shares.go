@@ -14,17 +14,22 @@ func (t *turn) recall() {
 	t.before, t.split = make([][]gslb.Share, len(t.in.Classes)), make([]bool, len(t.in.Classes))
 	for i, c := range t.in.Classes {
 		published := t.was.Classes[c.Key].Shares
-		weights := make([]int64, len(c.Candidates))
-		for k, candidate := range c.Candidates {
-			if t.usable[candidate.Site] {
-				weights[k] = shareAt(published, t.in.Sites[candidate.Site].ID)
-			}
-		}
 		t.split[i] = published != nil
-		if t.before[i] = apportion(weights); t.before[i] == nil {
+		if t.before[i] = t.usablePart(c, published); t.before[i] == nil {
 			t.before[i] = t.ownRule(c, t.usable)
 		}
 	}
+}
+
+// usablePart is the part of some shares that usable sites have, scaled to the whole; nil if that is nothing.
+func (t *turn) usablePart(c Class, shares []plan.SiteShare) []gslb.Share {
+	weights := make([]int64, len(c.Candidates))
+	for k, candidate := range c.Candidates {
+		if t.usable[candidate.Site] {
+			weights[k] = shareAt(shares, t.in.Sites[candidate.Site].ID)
+		}
+	}
+	return apportion(weights)
 }
 
 func shareAt(shares []plan.SiteShare, site gslb.SiteID) int64 {

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"slices"
 
 	"tidegate.dev/tidegate/gslb"
 )
@@ -12,6 +13,34 @@ type Shift struct {
 	From, To int
 	// Share is the part of each class' share at From that is to be at To.
 	Share gslb.Share
+}
+
+// recallUnshifted finds the shares that the solver is to change as little as it can: those without operators' moves. If the
+// moved clients counted as being where they are, they would stay there for good wherever that is about as near, and the
+// next Step would move a part of the others.
+func (t *turn) recallUnshifted() {
+	t.unshifted = slices.Clone(t.before)
+	for i, c := range t.in.Classes {
+		if shares := t.usablePart(c, t.was.Classes[c.Key].Unshifted); shares != nil {
+			t.unshifted[i] = shares
+		}
+	}
+}
+
+// shifted says whether a class is, or still may be, elsewhere than it would be without operators' moves.
+func (t *turn) shifted(class int) bool {
+	if len(t.in.Shifts) > 0 {
+		return true
+	}
+	return t.was.Classes[t.in.Classes[class].Key].Unshifted != nil && !slices.Equal(t.after[class], t.unshifted[class])
+}
+
+func cloneAll(shares [][]gslb.Share) [][]gslb.Share {
+	out := make([][]gslb.Share, len(shares))
+	for i := range shares {
+		out[i] = slices.Clone(shares[i])
+	}
+	return out
 }
 
 // shift carries the operator's moves out on a target, one after the other, each only as far as its destination has room below

@@ -40,6 +40,8 @@ type classState struct {
 	Shares   []plan.SiteShare `json:"shares,omitempty"`
 	// Served are the shares as name servers served them, whether they were published or by their own rule.
 	Served []plan.SiteShare `json:"served,omitempty"`
+	// Unshifted are the shares as they would be without operators' moves, as long as there are any or clients return.
+	Unshifted []plan.SiteShare `json:"unshifted,omitempty"`
 	// Effective are the shares as clients follow them, in parts of one.
 	Effective map[gslb.SiteID]float64 `json:"effective,omitempty"`
 }

@@ -23,7 +23,9 @@ type turn struct {
 	usable   []bool // sites that may have shares
 	// before and after are the shares that were published and those to publish, by class, parallel to its candidates.
 	before, after [][]gslb.Share
-	split         []bool // by class: the map had a split of it
+	// unshifted are the shares as they would be without operators' moves: at first those to publish last time.
+	unshifted [][]gslb.Share
+	split     []bool // by class: the map had a split of it
 	// effective are the shares as clients follow them now, parallel to before; drift is by how much more arrives at a site
 	// than they bring, in thousandths of a request a second.
 	effective [][]float64
@@ -49,7 +51,9 @@ func Step(p Policy, was State, in Input) (State, Output) {
 	t.recall()
 	t.follow()
 	t.drifts()
+	t.recallUnshifted()
 	target := t.solve()
+	t.unshifted = cloneAll(target)
 	t.shift(target)
 	t.guard(target)
 	t.report()
@@ -155,7 +159,7 @@ func (t *turn) solve() [][]gslb.Share {
 		class := solve.Class{Demand: rates[i], MaxShare: t.maxShare()}
 		for k, candidate := range c.Candidates {
 			if t.usable[candidate.Site] {
-				class.Edges = append(class.Edges, solve.Edge{Site: candidate.Site, Cost: candidate.Cost + t.grain(i, candidate.Site), Previous: t.before[i][k]})
+				class.Edges = append(class.Edges, solve.Edge{Site: candidate.Site, Cost: candidate.Cost + t.grain(i, candidate.Site), Previous: t.unshifted[i][k]})
 			}
 		}
 		if len(class.Edges) > 0 {
