@@ -57,7 +57,8 @@ func TestGeoTableIsHandedOver(t *testing.T) {
 	if second.Generation != 2 || second.GeoDigest != embedded.Digest {
 		t.Errorf("after the bus lost its disk the head is %+v", second)
 	}
-	r.stop() // what is fetched now is on the bus' disk: the hub has it in no memory
+	r.table(ns1, second.GeoDigest) // it comes after the head, and not from a hub that was stopped
+	r.stop()                       // what is fetched now is on the bus' disk: the hub has it in no memory
 	r.change = func(o *options) { o.geoFiles = []string{filepath.Join(r.data, "city.mmdb")} }
 	own, err := files.Open(geotest.Database(t, filepath.Join(r.data, "city.mmdb"), geotest.Date, geotest.Networks{"20.0.0.0/8": "US"}))
 	if err != nil {
