@@ -2,13 +2,10 @@ package loop
 
 import (
 	"math"
-	"time"
 
+	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/solve"
 )
-
-// slot is how long all new clients of a heavy resolver go to one site (gslb/steer).
-const slot = 3 * time.Second
 
 // mostPerSlot is the part of a site that one slot may fill without being dear.
 const mostPerSlot = 0.1
@@ -18,6 +15,6 @@ const mostPerSlot = 0.1
 // small load all the time, but the whole class for a short one.
 func (t *turn) grain(class, site int) solve.Cost {
 	room := mostPerSlot * t.capacity[site].effective()
-	at := t.estimate.demand[class] * (1 - math.Exp(-slot.Seconds()/t.policy.ConnectionLife.Seconds()))
+	at := t.estimate.demand[class] * (1 - math.Exp(-plan.HeavySlot.Seconds()/t.policy.ConnectionLife.Seconds()))
 	return solve.Cost(min(max(at/max(room, 1)-1, 0), 4) * float64(fillCost))
 }

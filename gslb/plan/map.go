@@ -15,9 +15,13 @@ type Map struct {
 	Zones    []Zone    `json:"zones"`
 	Services []Service `json:"services"`
 	// HeavyResolvers are the resolvers that carry more than 1/32 of a demand class, sorted. Where they send no client
-	// subnet and the class is split, their clients are cut by time: by slots of three seconds (see gslb/steer).
+	// subnet and the class is split, their clients are cut by time: by slots of HeavySlot.
 	HeavyResolvers []netip.Addr `json:"heavyResolvers,omitempty"`
 }
+
+// HeavySlot is how long a slot of a heavy resolver is, and how long it may keep an answer. All of its new connections go to one
+// site for so long: it is a fifth of a connection's life, so that no more than a fifth of its clients is ever out of place.
+const HeavySlot = 3 * time.Second
 
 // Schema is the version of Map's encoding that this build writes and reads.
 const Schema = 1

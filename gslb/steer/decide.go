@@ -169,10 +169,6 @@ func (d *decider) answerHealthy(out *Decision) bool {
 // briefTTL bounds how long answers live that should soon be asked for again.
 const briefTTL = 10 * time.Second
 
-// slotTTL is how long a slot of a heavy resolver is, and how long it may keep an answer. All of its new connections go to one
-// site for so long: it is a fifth of a connection's life, so that no more than a fifth of its clients is ever out of place.
-const slotTTL = 3 * time.Second
-
 // finish fills in what follows from the endpoint. Split says that the unit decided, and not the class alone.
 func (d *decider) finish(out *Decision, endpoint int, split bool, unitBits int) {
 	out.ScopeBits = d.scopeBits
@@ -182,7 +178,7 @@ func (d *decider) finish(out *Decision, endpoint int, split bool, unitBits int) 
 	out.Endpoint = endpoint
 	chosen := &d.live.Endpoints[endpoint]
 	if out.Reason == Split && split && d.split.slot != 0 {
-		out.TTL = min(out.TTL, slotTTL)
+		out.TTL = min(out.TTL, plan.HeavySlot)
 	}
 	if d.recalled {
 		out.Reason = LastGood

@@ -54,7 +54,7 @@ func (d *decider) splitUnit(q *Query, heavy bool, unitBits, leafBits int) {
 
 // slotSeconds is how long a slot of a heavy resolver is, and how long it may keep an answer.
 func (d *decider) slotSeconds() uint64 {
-	return uint64(max(1, min(d.compiled.Spec.TTL, slotTTL)/time.Second))
+	return uint64(max(1, min(d.compiled.Spec.TTL, plan.HeavySlot)/time.Second))
 }
 
 // slotOf numbers the slots of a resolver, from 1 on.
