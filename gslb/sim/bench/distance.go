@@ -24,23 +24,11 @@ func (d *distance) look(in loop.Input, out loop.Output) {
 	if in.Now.Before(d.from) || len(out.Demand) == 0 {
 		return
 	}
-	problem := solve.Problem{}
+	var limits []float64
 	for _, s := range out.Sites {
-		high := float64(s.Counted) * s.Correction * float64(marks.HighPercent) / 100
-		problem.Sites = append(problem.Sites, solve.Site{Steps: []solve.Step{{UpTo: gslb.MilliRPS(high)}}})
+		limits = append(limits, float64(s.Counted)*s.Correction*float64(marks.HighPercent)/100)
 	}
-	for i, c := range in.Classes {
-		class := solve.Class{Demand: out.Demand[i]}
-		for _, k := range c.Candidates {
-			if in.Sites[k.Site].Up && !in.Sites[k.Site].Drained {
-				class.Edges = append(class.Edges, solve.Edge{Site: k.Site, Cost: k.Cost})
-			}
-		}
-		if len(class.Edges) > 0 && class.Demand > 0 {
-			problem.Classes = append(problem.Classes, class)
-		}
-	}
-	solution, err := d.solver.Solve(problem)
+	solution, err := d.solver.Solve(problemOf(in, out, limits))
 	if err != nil || solution.Overloaded > 0 {
 		d.unsolved++
 		return
@@ -49,6 +37,29 @@ func (d *distance) look(in loop.Input, out loop.Output) {
 	d.steps++
 	d.optimum += optimum
 	d.actual += sent(in, out)
+}
+
+// problemOf is the assignment of the demand that a step found to the sites that live, each up to a limit in thousandths of a
+// request a second, without a price on moving or on filling.
+func problemOf(in loop.Input, out loop.Output, limits []float64) (p solve.Problem) {
+	for _, limit := range limits {
+		p.Sites = append(p.Sites, solve.Site{Steps: []solve.Step{{UpTo: gslb.MilliRPS(limit)}}})
+	}
+	for i, c := range in.Classes {
+		if i >= len(out.Demand) || out.Demand[i] == 0 {
+			continue
+		}
+		class := solve.Class{Demand: out.Demand[i]}
+		for _, k := range c.Candidates {
+			if in.Sites[k.Site].Up && !in.Sites[k.Site].Drained {
+				class.Edges = append(class.Edges, solve.Edge{Site: k.Site, Cost: k.Cost})
+			}
+		}
+		if len(class.Edges) > 0 {
+			p.Classes = append(p.Classes, class)
+		}
+	}
+	return p
 }
 
 // sent is what the answers of one step cost: the demand of each class as they spread it.

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/sim"
 	"tidegate.dev/tidegate/gslb/solve"
@@ -53,25 +52,11 @@ func (f *full) step(in loop.Input, out loop.Output) {
 }
 
 func (f *full) fits(in loop.Input, out loop.Output) bool {
-	problem := solve.Problem{}
+	var limits []float64
 	for _, capacity := range f.capacity {
-		problem.Sites = append(problem.Sites, solve.Site{Steps: []solve.Step{{UpTo: gslb.MilliRPS(capacity * 1000)}}})
+		limits = append(limits, capacity*1000)
 	}
-	for i, c := range in.Classes {
-		if i >= len(out.Demand) || out.Demand[i] == 0 {
-			continue
-		}
-		class := solve.Class{Demand: out.Demand[i]}
-		for _, k := range c.Candidates {
-			if in.Sites[k.Site].Up && !in.Sites[k.Site].Drained {
-				class.Edges = append(class.Edges, solve.Edge{Site: k.Site, Cost: k.Cost})
-			}
-		}
-		if len(class.Edges) > 0 {
-			problem.Classes = append(problem.Classes, class)
-		}
-	}
-	solution, err := f.solver.Solve(problem)
+	solution, err := f.solver.Solve(problemOf(in, out, limits))
 	return err == nil && solution.Overloaded == 0
 }
 
