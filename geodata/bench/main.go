@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"tidegate.dev/tidegate/geodata/dbip"
@@ -17,6 +18,7 @@ import (
 func main() {
 	cache := flag.String("cache", "", "folder for the databases, made if it is missing (required)")
 	only := flag.String("compile", "", "only compile this database, for the process that is measured")
+	prepares := flag.Bool("prepare", false, "only make the database that both sides read")
 	flag.Parse()
 	run := func() error { return bench(*cache) }
 	if *only != "" {
@@ -28,6 +30,12 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	if *prepares {
+		run = func() error {
+			_, err := prepare(*cache)
+			return err
+		}
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-geo:", err)
 		os.Exit(1)
@@ -35,7 +43,7 @@ func main() {
 }
 
 func bench(cache string) error {
-	database, err := prepare(cache)
+	database, err := prepareApart(cache)
 	if err != nil {
 		return err
 	}
@@ -57,6 +65,17 @@ func bench(cache string) error {
 	}
 	measureClasses(geo)
 	return errors.Join(measureLookup(geo.Table, truth), compareAnswers(peer, truth, geo, classes), compareEmbedded(truth))
+}
+
+// prepareApart prepares in a process of its own, which may take gigabytes. Linux counts what a process holds when it starts
+// another one into the peak of that one (getrusage(2), ru_maxrss is kept over execve), and peaks are what is measured here.
+func prepareApart(cache string) (database string, err error) {
+	cmd := exec.Command(os.Args[0], "-prepare", "-cache", cache)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("prepare the database: %w", err)
+	}
+	return prepare(cache) // it is there
 }
 
 // prepare makes the database that both sides read, once.
