@@ -112,6 +112,7 @@ var reasonTexts = map[string]string{
 	"fallback":      "none is eligible, and these are the policy's addresses for that",
 	"all-unhealthy": "none is eligible",
 	"asleep":        "nothing has capacity: the workload is asleep",
+	"residency":     "residency keeps these clients from all endpoints that have an address of it",
 	"no-endpoint":   "no endpoint has an address of it",
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
 )
 
@@ -46,7 +48,8 @@ func WithPolicy(s v1alpha1.Steering, policy *v1alpha1.SteeringPolicySpec) v1alph
 	return merged
 }
 
-// PlanSteering is a policy as the map has it. The error joins everything that is wrong with it, with the path of each field;
+// PlanSteering is a policy as the map has it, with its lists in their own order, which is what an error counts by; the map's
+// Canonical sorts them. The error joins everything that is wrong with it, with the path of each field;
 // the admission of the API refuses most of that already.
 func PlanSteering(spec v1alpha1.SteeringPolicySpec) (plan.Steering, error) {
 	out := plan.Steering{
@@ -58,10 +61,21 @@ func PlanSteering(spec v1alpha1.SteeringPolicySpec) (plan.Steering, error) {
 	if w := spec.Watermarks; w != nil {
 		out.Watermarks = plan.Watermarks{LowPercent: int(w.Low), HighPercent: int(w.High)}
 	}
+	for _, c := range spec.Costs {
+		out.Costs = append(out.Costs, plan.SiteCost{Site: gslb.SiteID(c.Site), Milliseconds: int(c.MS)})
+	}
+	for _, r := range spec.Residency {
+		out.Residency = append(out.Residency, residency(r))
+	}
 	var problems []error
 	fail := func(path string, err error) {
 		if err != nil {
 			problems = append(problems, fmt.Errorf("spec.%s: %w", path, err))
+		}
+	}
+	if spec.Near != nil {
+		if out.Near = (plan.Near{Milliseconds: int(spec.Near.MS), Percent: int(spec.Near.Percent)}); out.Near == (plan.Near{}) {
+			fail("near", plan.ErrNearEmpty)
 		}
 	}
 	for i, text := range spec.Fallback {
@@ -84,6 +98,13 @@ func PlanSteering(spec v1alpha1.SteeringPolicySpec) (plan.Steering, error) {
 	if problems == nil {
 		problems = append(problems, out.Validate("spec"))
 	}
-	out.Canonical()
 	return out, errors.Join(problems...)
+}
+
+func residency(r v1alpha1.Residency) plan.Residency {
+	out := plan.Residency{Regions: slices.Clone(r.Regions)}
+	for _, client := range r.Clients {
+		out.Clients = append(out.Clients, plan.Region(client))
+	}
+	return out
 }

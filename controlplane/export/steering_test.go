@@ -26,9 +26,19 @@ func TestPlanSteering(t *testing.T) {
 			Fallback: []string{"2001:db8::1", "192.0.2.9"}, Precedence: []string{"dnspod"}, MinSites: 2, ConnectionLife: "2m", Gain: "0.03",
 		}, plan.Steering{
 			Method: plan.Proximity, Watermarks: plan.Watermarks{LowPercent: 60, HighPercent: 80}, OnAllUnhealthy: plan.AnswerFallback,
-			Fallback:   []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::1")},
+			Fallback:   []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.9")},
 			Precedence: plan.Precedence{Preset: "dnspod"}, MinSites: 2, ConnectionLife: 2 * time.Minute, GainMicro: 30_000,
 		}},
+		{"sites and regions", v1alpha1.SteeringPolicySpec{
+			Near: &v1alpha1.Near{MS: 5}, Costs: []v1alpha1.SiteCost{{Site: "pek", MS: 25}, {Site: "fra", MS: 5}},
+			Residency: []v1alpha1.Residency{{Clients: []string{"HK", "CN"}, Regions: []string{"cn-north"}}},
+		}, plan.Steering{
+			Method: plan.Proximity, OnAllUnhealthy: plan.AnswerAll, Near: plan.Near{Milliseconds: 5},
+			Costs:     []plan.SiteCost{{Site: "pek", Milliseconds: 25}, {Site: "fra", Milliseconds: 5}},
+			Residency: []plan.Residency{{Clients: []plan.Region{"HK", "CN"}, Regions: []string{"cn-north"}}},
+		}},
+		{"near in percent", v1alpha1.SteeringPolicySpec{Near: &v1alpha1.Near{Percent: 10}},
+			plan.Steering{Method: plan.Proximity, OnAllUnhealthy: plan.AnswerAll, Near: plan.Near{Percent: 10}}},
 		{"levels", v1alpha1.SteeringPolicySpec{Precedence: []string{"region", "line"}, OnAllUnhealthy: "last-good"},
 			plan.Steering{Method: plan.Proximity, OnAllUnhealthy: plan.AnswerLastGood, Precedence: plan.Precedence{Levels: []plan.Level{plan.AtRegion, plan.AtLine}}}},
 	} {
@@ -50,6 +60,10 @@ func TestPlanSteeringRefuses(t *testing.T) {
 		"spec.minSites":                      {MinSites: 9},
 		`spec.connectionLife: "9h"`:          {ConnectionLife: "9h"},
 		`spec.gain: "0.0"`:                   {Gain: "0.0"},
+		"spec.near: it says nothing":         {Near: &v1alpha1.Near{}},
+		"spec.near: give either ms":          {Near: &v1alpha1.Near{MS: 5, Percent: 5}},
+		"spec.costs: they need method":       {Method: "weighted", Costs: []v1alpha1.SiteCost{{Site: "fra", MS: 5}}},
+		"spec.residency[0].clients[0]":       {Residency: []v1alpha1.Residency{{Clients: []string{"china"}, Regions: []string{"cn"}}}},
 		"spec.gain: it needs method":         {Method: "weighted", Gain: "0.01"},
 		"spec.watermarks: low 90 and high 7": {Watermarks: &v1alpha1.Watermarks{Low: 90, High: 70}},
 	} {

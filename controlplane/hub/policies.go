@@ -12,6 +12,7 @@ import (
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/controlplane/export"
+	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 )
@@ -19,8 +20,8 @@ import (
 // steeringPolicy is a SteeringPolicy and what comes of it.
 type steeringPolicy struct {
 	object *v1alpha1.SteeringPolicy
-	// err is what is wrong with it, whoever uses it.
-	err error
+	// err is what is wrong with it, whoever uses it; unknown is what it names and no Site is.
+	err, unknown error
 	// users are the exports that it steers. unstable are those whose loop would oscillate with it, and with which numbers.
 	users    []string
 	unstable []string
@@ -37,11 +38,25 @@ func newPolicyTable(in Inputs) *policyTable {
 	t := &policyTable{now: in.Now, byKey: map[string]*steeringPolicy{}}
 	for _, object := range byName(in.Policies) {
 		p := &steeringPolicy{object: object}
-		_, p.err = export.PlanSteering(object.Spec)
+		p.check(in.Sites)
 		t.list = append(t.list, p)
 		t.byKey[object.Namespace+"/"+object.Name] = p
 	}
 	return t
+}
+
+// check reads a policy. That a site or a region is not there yet, or no longer, refuses nothing, but where nobody were left to
+// answer.
+func (p *steeringPolicy) check(objects []*v1alpha1.Site) {
+	steering, err := export.PlanSteering(p.object.Spec)
+	if p.err = err; err != nil {
+		return
+	}
+	var sites []plan.Site
+	for _, s := range objects {
+		sites = append(sites, plan.Site{ID: gslb.SiteID(s.Name), Region: s.Spec.Region})
+	}
+	p.err, p.unknown = steering.Unserved("spec", sites), steering.Unknown("spec", sites)
 }
 
 // resolve puts the policy that an export names in place of its name. One that is not there, is wrong or would oscillate is
@@ -78,7 +93,7 @@ func oscillates(spec v1alpha1.DomainExportSpec) error {
 	if err != nil || steering.Method != plan.Proximity {
 		return err
 	}
-	return policyOf(&plan.Service{TTL: time.Duration(spec.TTLSeconds) * time.Second, Steering: steering}).Check()
+	return loop.PolicyOf(&steering, time.Duration(spec.TTLSeconds)*time.Second).Check()
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
@@ -102,6 +117,9 @@ func (p *steeringPolicy) accepted() metav1.Condition {
 		}
 	}
 	c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonAccepted, p.used()
+	if p.unknown != nil {
+		c.Message += "; it names what is not there: " + oneLine(p.unknown)
+	}
 	return c
 }
 

@@ -168,3 +168,31 @@ func TestFailoverHasNoLoop(t *testing.T) {
 		t.Errorf("accepted: %+v", c)
 	}
 }
+
+// TestPolicyOfSitesAndRegions: what a policy names and no Site is, is told; a residency that leaves clients nobody is refused
+// until a Site says that it is there, and what was accepted before stays in force.
+func TestPolicyOfSitesAndRegions(t *testing.T) {
+	w := newWorld(t)
+	w.load(policyYAML("shop", "calm", "near: {percent: 10}", "costs: [{site: pek, ms: 25}, {site: atlantis, ms: 5}]"))
+	w.annotate("tidegate.dev/steering", "calm")
+	w.settle("fra", "pek", "iad")
+	served := w.steering()
+	if served.Near.Percent != 10 || len(served.Costs) != 2 || served.Costs[1] != (plan.SiteCost{Site: "pek", Milliseconds: 25}) {
+		t.Errorf("served %+v", served)
+	}
+	const told = "used by shop/chat; it names what is not there: spec.costs[1].site: there is no site atlantis"
+	if c := w.accepted("calm"); c.Status != metav1.ConditionTrue || c.Message != told {
+		t.Errorf("accepted: %+v", c)
+	}
+	w.policy("calm").Spec.Residency = []v1alpha1.Residency{{Clients: []string{"DE"}, Regions: []string{"mars"}}}
+	w.settle("fra", "pek", "iad")
+	const nobody = "spec.residency[0].regions: no site has the region mars: nobody could answer clients of DE"
+	if c := w.accepted("calm"); c.Reason != v1alpha1.ReasonInvalidPolicy || !strings.Contains(c.Message, nobody) || !reflect.DeepEqual(w.steering(), served) {
+		t.Errorf("accepted: %+v, served %+v", c, w.steering())
+	}
+	w.in.Sites[0].Spec.Region = "mars"
+	w.settle("fra", "pek", "iad")
+	if c := w.accepted("calm"); c.Status != metav1.ConditionTrue || len(w.steering().Residency) != 1 {
+		t.Errorf("accepted: %+v, served %+v", c, w.steering())
+	}
+}

@@ -51,7 +51,7 @@ func (t *shifting) through(service *plan.Service, input loop.Input, sites map[gs
 	for _, m := range t.waiting[service.Name] {
 		from, gives := sites[gslb.SiteID(m.object.Spec.From)]
 		to, takes := sites[gslb.SiteID(m.object.Spec.To)]
-		p := m.spec(policyOf(service).Marks)
+		p := m.spec(loop.PolicyOf(&service.Steering, service.TTL).Marks)
 		v := view{shifting: t, move: m, spec: p, service: service.Name}
 		if gives {
 			v.from = &input.Sites[from]
@@ -104,7 +104,7 @@ func (v view) observed() shift.Observed {
 	case v.to == nil:
 		seen.Unfit = fmt.Sprintf("%s does not run %s", destination, v.service)
 		return seen
-	case !v.to.Up:
+	case verdict.Down: // even where it counts as up, since too few are
 		seen.Unfit = fmt.Sprintf("%s is down: %s", destination, verdict.Reason)
 	case v.to.Drained:
 		seen.Unfit = fmt.Sprintf("%s is drained", destination)

@@ -12,6 +12,7 @@ import (
 	"tidegate.dev/tidegate/controlplane/export"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/load"
+	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/shift"
 )
@@ -171,7 +172,8 @@ func marksOf(in Inputs, service gslb.Name) load.Marks {
 	if in.Current != nil {
 		at := slices.IndexFunc(in.Current.Services, func(s plan.Service) bool { return s.Name == service })
 		if at >= 0 {
-			return policyOf(&in.Current.Services[at]).Marks
+			served := &in.Current.Services[at]
+			return loop.PolicyOf(&served.Steering, served.TTL).Marks
 		}
 	}
 	return load.Marks{}

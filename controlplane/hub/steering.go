@@ -9,12 +9,12 @@ import (
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/load"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/shift"
 	"tidegate.dev/tidegate/gslb/signal"
-	"tidegate.dev/tidegate/gslb/solve"
 )
 
 // steering turns the control loop of every service that the served map has: gslb/loop thinks, this brings it what the hub
@@ -52,14 +52,18 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 		if spec.Steering.Method != plan.Proximity || len(spec.Endpoints) < 2 || spec.Asleep {
 			continue
 		}
-		input, sites := s.input(in, service, workloads[spec.Name], before)
+		input, sites, panicked := s.input(in, service, workloads[spec.Name], before)
 		input.Answers = answersOf(answers[spec.Name], service.All.Classes.Demand(), sites)
 		input.Shifts = moving.through(spec, input, sites)
 		state, known := s.states[spec.Name]
 		if !known {
 			state = loop.Remembered(spec.Splits)
 		}
-		states[spec.Name], outputs[spec.Name] = loop.Step(policyOf(spec), state, input)
+		next, out := loop.Step(loop.PolicyOf(&spec.Steering, spec.TTL), state, input)
+		if panicked != "" {
+			out.Notes = append(out.Notes, panicked)
+		}
+		states[spec.Name], outputs[spec.Name] = next, out
 	}
 	s.states, s.outputs, s.shifts = states, outputs, moving.done()
 }
@@ -81,16 +85,6 @@ func (s *steering) unknownTimes() error {
 	return s.compiled.UnknownTimes
 }
 
-// policyOf is what the owner of a service chose, for the loop.
-func policyOf(s *plan.Service) loop.Policy {
-	p := loop.Policy{TTL: s.TTL, ConnectionLife: s.Steering.ConnectionLife, MinSites: s.Steering.MinSites,
-		Gain: float64(s.Steering.GainMicro) / plan.WholeGain}
-	if w := s.Steering.Watermarks; w != (plan.Watermarks{}) {
-		p.Marks = load.Marks{Low: load.Level(w.LowPercent) * load.Full / 100, High: load.Level(w.HighPercent) * load.Full / 100}
-	}
-	return p
-}
-
 // workloadsOf finds, by canonical name, the key under which sites report a workload.
 func workloadsOf(in Inputs) map[gslb.Name]string {
 	keys := map[gslb.Name]string{}
@@ -101,29 +95,36 @@ func workloadsOf(in Inputs) map[gslb.Name]string {
 	return keys
 }
 
-// input is what one turn of a service knows, and the position of each of its sites in it.
-func (s *steering) input(in Inputs, service *plan.CompiledService, workload string, before map[endpointKey]judged) (loop.Input, map[gslb.SiteID]int) {
-	input, sites := loop.Input{Now: in.Now}, map[gslb.SiteID]int{}
+// input is what one turn of a service knows, the position of each of its sites in it, and why sites count as up that are down.
+func (s *steering) input(in Inputs, service *plan.CompiledService, workload string, before map[endpointKey]judged) (input loop.Input, sites map[gslb.SiteID]int, panicked string) {
+	input, sites = loop.Input{Now: in.Now, Classes: loop.ClassesOf(service)}, map[gslb.SiteID]int{}
+	var members []health.Member
 	for at, i := range service.All.BySite {
 		e := &service.Spec.Endpoints[i]
 		key := endpointKey{service.Spec.Name, e.Site}
 		verdict := judge(in, service.Spec, e.Site, workload, before[key])
 		s.verdicts[key], sites[e.Site] = verdict, at
 		input.Sites = append(input.Sites, loop.Site{
-			ID: e.Site, Capacity: e.Capacity, Up: !verdict.Down, Drained: e.Drained, Cordoned: s.cordoned[e.Site],
+			ID: e.Site, Capacity: e.Capacity, Drained: e.Drained, Cordoned: s.cordoned[e.Site],
 			Sample: sampleOf(in.Reports[e.Site], workload),
 		})
+		members = append(members, health.Member{Capacity: undrained(e), Verdict: verdict.Verdict})
 	}
-	for _, c := range service.All.Classes.Demand().List {
-		class := loop.Class{Key: c.Key}
-		for k, candidate := range c.Candidates {
-			class.Candidates = append(class.Candidates, loop.Candidate{
-				Site: int(candidate.Site), Tier: candidate.Tier, Cost: solve.Cost(c.CostMicros[k]),
-			})
+	pool := health.Panic(members)
+	for at := range input.Sites {
+		if input.Sites[at].Up = pool.Include[at]; pool.Include[at] && members[at].Verdict.Down {
+			panicked = pool.Reason
 		}
-		input.Classes = append(input.Classes, class)
 	}
-	return input, sites
+	return input, sites, panicked
+}
+
+// undrained is the capacity that clients may be sent to, as long as it is up.
+func undrained(e *plan.Endpoint) gslb.MilliRPS {
+	if e.Drained {
+		return 0
+	}
+	return e.Capacity
 }
 
 // sampleOf is what a site's load balancer measured; nil if the site never reported the workload. A report's age counts

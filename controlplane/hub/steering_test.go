@@ -10,8 +10,6 @@ import (
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/geodata/geotest"
 	"tidegate.dev/tidegate/gslb"
-	"tidegate.dev/tidegate/gslb/load"
-	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/signal"
 )
@@ -162,10 +160,6 @@ func TestPolicyOfTheLoop(t *testing.T) {
 	service := &in.Current.Services[0]
 	service.Steering.MinSites, service.Steering.ConnectionLife, service.Steering.GainMicro = 2, time.Minute, 40_000
 	service.Steering.Watermarks = plan.Watermarks{LowPercent: 60, HighPercent: 80}
-	want := loop.Policy{Marks: load.Marks{Low: 6000, High: 8000}, TTL: 30 * time.Second, ConnectionLife: time.Minute, Gain: 0.04, MinSites: 2}
-	if got := policyOf(service); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
 	for range 20 {
 		in.Now = in.Now.Add(15 * time.Second)
 		in.report(20, 20)
@@ -178,6 +172,44 @@ func TestPolicyOfTheLoop(t *testing.T) {
 	for _, split := range out.Splits {
 		if len(split.Shares) != 2 {
 			t.Errorf("class %s goes to %v", split.Class, split.Shares)
+		}
+	}
+}
+
+// failing is a turn in which the load balancer at fra has counted this many requests, all of them errors, and that many replicas.
+func (in *Inputs) failing(s *steering, requests uint64, ready int) SiteLoadInfo {
+	in.Now = in.Now.Add(15 * time.Second)
+	in.report(10, 10)
+	fra := &in.Reports["fra"].Report.Services[0]
+	fra.ReadyReplicas, fra.Load.RequestsTotal, fra.Load.Errors5xxTotal = ready, &requests, &requests
+	s.turn(*in, nil)
+	return s.loads()[0].Sites[0]
+}
+
+// Where less than half of the capacity is up, a site that fails without being proven dead counts again, and its neighbour is not
+// left to carry everybody; one that is proven dead does not, nor does either while half is up.
+func TestPanic(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		iad     gslb.MilliRPS
+		drained bool
+		ready   int
+		counts  bool
+	}{
+		{"half is up", 100_000, false, 10, false},
+		{"less than half is up", 90_000, false, 10, true},
+		{"what is drained is not up", 100_000, true, 10, true},
+		{"it has no ready replica", 90_000, false, 0, false},
+	} {
+		in, s := steered(t), steering{}
+		in.Current.Services[0].Endpoints[1].Capacity, in.Current.Services[0].Endpoints[1].Drained = c.iad, c.drained
+		var fra SiteLoadInfo
+		for i := range uint64(5) {
+			fra = in.failing(&s, (i+1)*1000, c.ready)
+		}
+		notes := s.loads()[0].Notes
+		if !fra.Down || (fra.Counted > 0) != c.counts || (len(notes) > 0) != c.counts {
+			t.Errorf("%s: down %v for %s, %v counted, notes %q", c.name, fra.Down, fra.Why, fra.Counted, notes)
 		}
 	}
 }

@@ -330,7 +330,7 @@ func TestLastGoodKnowsTheTime(t *testing.T) {
 		time.Sleep(time.Second)
 		r.finding(2, true)
 		r.expectUp("DDD")
-		then := r.Store().Load().Service(0).LastGood(plan.IPv4)
+		then := r.Store().Load().Service(0).LastGood(plan.IPv4, plan.NoResidency)
 		if then == nil || then.Endpoints[0].Up || !then.Endpoints[1].Up || !then.Endpoints[2].Up {
 			t.Errorf("last good: %+v", then)
 		}

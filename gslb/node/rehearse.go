@@ -51,7 +51,7 @@ func rehearseService(snapshot *world.Snapshot, index int, family plan.Family) er
 		q := steer.Query{Service: index, Family: family, Client: gslb.ClientSubnet{Prefix: client, FromECS: true}}
 		d := steer.Decide(snapshot, q)
 		refuses := d.Outcome == steer.Unavailable && compiled.Spec.Steering.OnAllUnhealthy == plan.AnswerServfail
-		if len(d.Addresses) == 0 && !refuses {
+		if len(d.Addresses) == 0 && !refuses && d.Reason != steer.Residency {
 			return fmt.Errorf("%w: %s for %s", ErrRehearsal, compiled.Spec.Name, client)
 		}
 	}

@@ -21,6 +21,8 @@ type Class struct {
 	Candidates []Candidate
 	// Tags are those tags of the sites' addresses that match the clients, in the order of the policy's precedence.
 	Tags []TagID
+	// Residency is the rule of the policy that keeps the clients at some sites, counted from 1; else NoResidency.
+	Residency uint16
 
 	group geodata.Group
 }
@@ -45,7 +47,8 @@ type Classes struct {
 	demandOf func(most int) *Demand
 	list     []packedClass // by geodata.Group
 	lists    []Candidate   // the candidates of all classes, one list after the other
-	matches  []TagID       // what classes match: how many tags, then the tags, one list after the other; the first is empty
+	// matches is what classes match, one list after the other: how many tags, the tags, and the residency. The first is empty.
+	matches []TagID
 }
 
 // packedClass points into the lists: there may be tens of thousands of classes, and thousands of services.
@@ -83,8 +86,16 @@ func (c *Classes) LookupResolver(addr netip.Addr) (class Class, known bool) {
 func (c *Classes) at(group geodata.Group) Class {
 	packed := c.list[group]
 	end := packed.first + packed.count()
-	tags := c.matches[packed.matches():]
-	return Class{Candidates: c.lists[packed.first:end:end], Tags: tags[1 : 1+tags[0] : 1+tags[0]], group: group}
+	begin := packed.matches()
+	tags := c.matches[begin:]
+	return Class{
+		Candidates: c.lists[packed.first:end:end], Tags: tags[1 : 1+tags[0] : 1+tags[0]], Residency: c.residency(begin), group: group,
+	}
+}
+
+// residency is that of a list of matches.
+func (c *Classes) residency(begin uint32) uint16 {
+	return uint16(c.matches[begin+1+uint32(c.matches[begin])])
 }
 
 // Len is the number of classes.
@@ -92,6 +103,8 @@ func (c *Classes) Len() int { return len(c.list) }
 
 // classKey says which classes a set of endpoints needs: equal keys share one table.
 type classKey struct {
-	sites string // proximity: the sites in order of their names, with their locations; else empty
-	tags  string // what tells clients apart beside their place
+	sites     string // proximity: the sites in order of their names, with their locations; else empty
+	tags      string // what tells clients apart beside their place
+	rounding  Rounding
+	residency string
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tidegate.dev/tidegate/geodata"
+	"tidegate.dev/tidegate/geodata/regions"
 	"tidegate.dev/tidegate/gslb"
 )
 
@@ -22,10 +23,11 @@ type dumbRange struct {
 }
 
 // dumbClasses walks the table and writes down what each range gets.
-func dumbClasses(table *geodata.Table, sites []*Site, tags []Tag, order []Level) (v4, v6 []dumbRange) {
+func dumbClasses(table *geodata.Table, wanted classesWanted, tags []Tag, order []Level) (v4, v6 []dumbRange) {
 	text := func(id geodata.PlaceID) string {
 		place := table.Place(id)
-		return dumbNearest(table, place, sites) + dumbTags(tags, order, place)
+		sites, kept := dumbKept(place, wanted.sites, wanted.residency)
+		return dumbNearest(table, place, sites, wanted.rounding) + dumbTags(tags, order, place) + kept
 	}
 	for first, id := range table.V4() {
 		v4 = append(v4, dumbRange{uint64(first) >> 8, text(id)})
@@ -36,13 +38,32 @@ func dumbClasses(table *geodata.Table, sites []*Site, tags []Tag, order []Level)
 	return v4, v6
 }
 
-func dumbNearest(table *geodata.Table, place geodata.Place, sites []*Site) (text string) {
-	band, measured := 100, false
+// dumbKept leaves the sites that may serve the clients of a place, and says by which rule.
+func dumbKept(place geodata.Place, sites []*Site, rules []Residency) (left []*Site, kept string) {
+	for i, rule := range rules {
+		for _, r := range rule.Clients {
+			in := string(r)
+			if place.Country != in && place.Region != in && regions.Area(place.Region) != in && !strings.HasPrefix(place.Region, in+"-") {
+				continue
+			}
+			for _, s := range sites {
+				if s.Region != "" && slices.Contains(rule.Regions, s.Region) {
+					left = append(left, s)
+				}
+			}
+			return left, fmt.Sprintf("{%d}", i+1)
+		}
+	}
+	return sites, ""
+}
+
+func dumbNearest(table *geodata.Table, place geodata.Place, sites []*Site, rounding Rounding) (text string) {
+	band, measured := int(rounding.NearEqualKm), false
 	for _, time := range table.RTT(place.RTT) {
 		measured = measured || slices.ContainsFunc(sites, func(s *Site) bool { return s.ID == time.Site })
 	}
 	if measured {
-		band = 500
+		band = 50 * int(rounding.NearEqualMilliseconds)
 	} else if !place.HasLocation {
 		return ""
 	}
@@ -62,7 +83,7 @@ func dumbNearest(table *geodata.Table, place geodata.Place, sites []*Site) (text
 	tier, head := -1, 0
 	var list []string
 	for i, s := range sorted[:min(8, len(sorted))] {
-		if i == 0 || km(s) > head+band {
+		if wide := max(band, head*int(rounding.NearEqualPercent)/100); i == 0 || km(s) > head+wide {
 			tier, head = tier+1, km(s)
 		}
 		list = append(list, fmt.Sprintf("%d of %s ", tier, s.ID))
@@ -128,7 +149,10 @@ func textOf(c Class, tags *TagSet, sites []*Site) (text string) {
 	for _, id := range c.Tags {
 		matches += fmt.Sprintf("[%s %s]", tags.Tag(id).Line, tags.Tag(id).Region)
 	}
-	return text + withoutEverybody(matches)
+	if text += withoutEverybody(matches); c.Residency != NoResidency {
+		text += fmt.Sprintf("{%d}", c.Residency)
+	}
+	return text
 }
 
 func TestClassesLookup(t *testing.T) {
@@ -149,8 +173,12 @@ func TestClassesLookup(t *testing.T) {
 		table := measuredTable(t, networks, times)
 		tags, precedence := randomTags(rng), randomPrecedence(rng)
 		c := &Compiled{Geo: NewGeo(table), classes: map[classKey]*Classes{}}
-		classes := c.classesFor(sites, NewTagSet(tags, precedence), nil)
-		v4, v6 := dumbClasses(table, sites, tags, append(slices.Clone(precedence.Order()), AtDefault))
+		wanted := classesWanted{sites: sites, tags: NewTagSet(tags, precedence), rounding: randomNear(rng).rounding(), residency: randomResidency(rng)}
+		for _, s := range sites {
+			s.Region = []string{"", "north", "south"}[rng.IntN(3)]
+		}
+		classes := c.classesFor(wanted, nil)
+		v4, v6 := dumbClasses(table, wanted, tags, append(slices.Clone(precedence.Order()), AtDefault))
 		for range 50 {
 			unit := gslb.Unit(randomClient(rng, edges))
 			ranges, bits := v6, gslb.MaxBits6
@@ -167,6 +195,21 @@ func TestClassesLookup(t *testing.T) {
 			}
 		}
 	})
+}
+
+func randomNear(rng *rand.Rand) Near {
+	return []Near{{}, {Milliseconds: 1 + rng.IntN(20)}, {Percent: 1 + rng.IntN(100)}}[rng.IntN(3)]
+}
+
+// randomResidency is up to three rules.
+func randomResidency(rng *rand.Rand) (rules []Residency) {
+	for range rng.IntN(4) {
+		rules = append(rules, Residency{
+			Clients: [][]Region{{"CN"}, {"CN-GD"}, {"CN-south", "DE"}, {"DE-BY"}}[rng.IntN(4)],
+			Regions: [][]string{{"north"}, {"south", "north"}, {"elsewhere"}}[rng.IntN(3)],
+		})
+	}
+	return rules
 }
 
 func randomNetwork(rng *rand.Rand) netip.Prefix {
@@ -250,13 +293,40 @@ func TestClassesAreReused(t *testing.T) {
 		"region":                               {func(m *Map) { m.Services[0].Endpoints[1].Addresses[0].Region = "CN-GD" }, geo, false},
 		"a precedence that orders lines alike": {func(m *Map) { m.Services[0].Steering.Precedence.Preset = "dnspod" }, geo, true},
 		"a precedence without lines":           {func(m *Map) { m.Services[0].Steering.Precedence.Levels = []Level{AtRegion} }, geo, false},
-		"method":                               {func(m *Map) { m.Services[0].Steering.Method = Weighted }, geo, false},
-		"geo table":                            {func(*Map) {}, NewGeo(geo.Table), false},
+		"another near":                         {func(m *Map) { m.Services[0].Steering.Near.Milliseconds = 5 }, geo, false},
+		"another residency": {func(m *Map) {
+			m.Services[0].Steering.Residency = []Residency{{Clients: []Region{"CN"}, Regions: []string{"eu"}}}
+		}, geo, false},
+		"a cost":    {func(m *Map) { m.Services[0].Steering.Costs = []SiteCost{{"fra", 5}} }, geo, true},
+		"method":    {func(m *Map) { m.Services[0].Steering.Method = Weighted }, geo, false},
+		"geo table": {func(*Map) {}, NewGeo(geo.Table), false},
 	} {
 		m := world()
 		c.change(m)
 		m.Sites = append(m.Sites, many(0, 2).Sites...)
 		if reused := classes(m, c.geo) == before; reused != c.reused {
+			t.Errorf("%s: reused %v, want %v", name, reused, c.reused)
+		}
+	}
+}
+
+// Which sites a residency lets serve is part of what classes are: a site that says another region changes them, and only then.
+func TestClassesOfAResidencyAreReused(t *testing.T) {
+	geo := NewGeo(tableOf(t, map[string]geodata.Place{"20.0.0.0/8": {HasLocation: true, Country: "CN"}}))
+	kept := func(region string, clients ...Region) *Map {
+		m := world()
+		m.Sites[1].Region = region
+		m.Services[0].Steering.Residency = []Residency{{Clients: clients, Regions: []string{"cn"}}}
+		return m
+	}
+	first := Compile(kept("cn", "CN"), "1", geo, nil)
+	for name, c := range map[string]struct {
+		m      *Map
+		reused bool
+	}{
+		"nothing changed": {kept("cn", "CN"), true}, "the site's region": {kept("eu", "CN"), false}, "whom it keeps": {kept("cn", "CN", "HK"), false},
+	} {
+		if reused := Compile(c.m, "2", geo, first).Services[0].All.Classes == first.Services[0].All.Classes; reused != c.reused {
 			t.Errorf("%s: reused %v, want %v", name, reused, c.reused)
 		}
 	}

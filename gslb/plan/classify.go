@@ -17,8 +17,12 @@ type classCompiler struct {
 	ids      map[gslb.SiteID]uint16
 	tags     *TagSet // that tell clients apart
 	rounding Rounding
+	// residency keeps clients at sites; allowed has those of each rule.
+	residency []Residency
+	allowed   [][]bool
 
 	out      *Classes
+	located  [][]listRef // by residency rule and location; nil while no client asked
 	known    map[string]listRef
 	measured map[measuredAt]listRef
 	key      []byte
@@ -42,13 +46,8 @@ type distant struct {
 func (c *classCompiler) compile() *Classes {
 	c.out = &Classes{Tags: c.tags, table: c.geo.Table}
 	c.known = map[string]listRef{}
-	lists := make([]listRef, len(c.geo.locations))
-	if len(c.sites) > 0 {
-		for i, from := range c.geo.locations {
-			lists[i] = c.intern(c.nearest(from))
-		}
-	}
-	c.out.groups = c.geo.Table.Group(c.groups(lists, c.matches()))
+	c.located = make([][]listRef, 1+len(c.residency))
+	c.out.groups = c.geo.Table.Group(c.groups(c.matches()))
 	c.out.lists, c.out.list, c.out.matches = slices.Clip(c.out.lists), slices.Clip(c.out.list), slices.Clip(c.out.matches)
 	d := c.demand()
 	c.out.demandOf = func(most int) *Demand { return d.compile(most) }
@@ -58,7 +57,9 @@ func (c *classCompiler) compile() *Classes {
 
 // demand makes the demand classes of the result. It keeps only what it needs of the compiler.
 func (c *classCompiler) demand() demandCompiler {
-	d := demandCompiler{classes: c.out, geo: c.geo, names: make([]gslb.SiteID, len(c.ids)), sites: c.sites, ids: c.ids}
+	d := demandCompiler{
+		classes: c.out, geo: c.geo, names: make([]gslb.SiteID, len(c.ids)), sites: c.sites, ids: c.ids, residency: c.residency,
+	}
 	for id, i := range c.ids {
 		d.names[i] = id
 	}
@@ -66,11 +67,11 @@ func (c *classCompiler) demand() demandCompiler {
 }
 
 // groups gives every place the number of its class, which is made where it is the first of its kind.
-func (c *classCompiler) groups(lists []listRef, matches func(place int) uint32) []geodata.Group {
+func (c *classCompiler) groups(matches func(place int) uint32) []geodata.Group {
 	of, made := make([]geodata.Group, c.geo.Table.Places()), map[packedClass]geodata.Group{}
 	for i := range of {
-		list := c.listOf(i, lists)
-		class := pack(list, matches(i))
+		begin := matches(i)
+		class := pack(c.listOf(i, c.out.residency(begin)), begin)
 		group, ok := made[class]
 		if !ok {
 			group = geodata.Group(len(c.out.list))
@@ -82,28 +83,49 @@ func (c *classCompiler) groups(lists []listRef, matches func(place int) uint32) 
 }
 
 // listOf is the candidates of a place: by what was measured there, else by its location.
-func (c *classCompiler) listOf(place int, lists []listRef) listRef {
+func (c *classCompiler) listOf(place int, rule uint16) listRef {
 	at := c.geo.locationOf[place]
-	if row := c.geo.Table.Place(geodata.PlaceID(place)).RTT; row != 0 && c.hasOurs(row) {
-		return c.measuredList(measuredAt{at, row})
+	if row := c.geo.Table.Place(geodata.PlaceID(place)).RTT; row != 0 && c.hasOurs(row, rule) {
+		return c.measuredList(measuredAt{at, row, rule})
 	}
-	if at < 0 {
+	if at < 0 || len(c.sites) == 0 {
 		return listRef{}
 	}
-	return lists[at]
+	return c.locatedList(at, rule)
 }
 
-// matches returns what says where in Classes.matches the tags of a place begin. It stores each list once.
+// notYet is the count of a list that was not made yet.
+const notYet = 1<<8 - 1
+
+// locatedList is the candidates of a location.
+func (c *classCompiler) locatedList(at int32, rule uint16) listRef {
+	if c.located[rule] == nil {
+		c.located[rule] = slices.Repeat([]listRef{{count: notYet}}, len(c.geo.locations))
+	}
+	list := &c.located[rule][at]
+	if list.count == notYet {
+		*list = c.intern(c.nearest(c.geo.locations[at], rule))
+	}
+	return *list
+}
+
+// allows says whether a site may serve the clients of a residency rule.
+func (c *classCompiler) allows(rule uint16, site int) bool {
+	return rule == NoResidency || c.allowed[rule-1][site]
+}
+
+// matches returns what says where in Classes.matches the tags and the residency of a place begin. It stores each list once.
 func (c *classCompiler) matches() func(place int) uint32 {
-	c.out.matches = []TagID{0}
-	if c.tags == nil {
+	c.out.matches = []TagID{0, NoResidency}
+	if c.tags == nil && c.residency == nil {
 		return func(int) uint32 { return 0 }
 	}
 	audiences := c.geo.audiences()
-	begins, known := make([]uint32, len(audiences.list)), map[string]uint32{"": 0}
+	begins, known := make([]uint32, len(audiences.list)), map[string]uint32{string([]byte{NoResidency, 0}): 0}
 	var list []TagID
 	for i, a := range audiences.list {
-		list, c.key = c.tags.match(list[:0], a), c.key[:0]
+		list = append(c.tags.match(list[:0], a), TagID(residencyOf(c.residency, a)))
+		c.key = c.key[:0]
 		for _, id := range list {
 			c.key = append(c.key, byte(id), byte(id>>8))
 		}
@@ -111,7 +133,7 @@ func (c *classCompiler) matches() func(place int) uint32 {
 		if !ok {
 			begin = uint32(len(c.out.matches))
 			known[string(c.key)] = begin
-			c.out.matches = append(append(c.out.matches, TagID(len(list))), list...)
+			c.out.matches = append(append(c.out.matches, TagID(len(list)-1)), list...)
 		}
 		begins[i] = begin
 	}
@@ -120,6 +142,9 @@ func (c *classCompiler) matches() func(place int) uint32 {
 
 // intern stores each list once. The distances are not part of it.
 func (c *classCompiler) intern(sorted []distant) listRef {
+	if len(sorted) == 0 {
+		return listRef{} // one for every place without candidates
+	}
 	c.key = c.key[:0]
 	for _, d := range sorted {
 		c.key = append(c.key, byte(d.site), byte(d.site>>8), d.tier)
@@ -138,33 +163,40 @@ func (c *classCompiler) intern(sorted []distant) listRef {
 
 // nearest is the candidates of a direction: the nearest sites by whole kilometres and then by name, put into tiers, and
 // within a tier in the order of their names, so that who is a little nearer makes no class of its own.
-func (c *classCompiler) nearest(from gslb.Direction) []distant {
+func (c *classCompiler) nearest(from gslb.Direction, rule uint16) []distant {
 	c.near = c.near[:0]
-	reach := c.reach(from)
+	reach := c.reach(from, rule)
 	for site, chord := range c.chord {
 		if chord <= reach {
 			c.near = append(c.near, distant{site: uint16(site), km: int32(from.DistanceKm(c.sites[site]))})
 		}
 	}
-	return c.ranked(c.rounding.NearEqualKm)
+	return c.ranked(band{c.rounding.NearEqualKm, c.rounding.NearEqualPercent})
 }
 
 // ranked is the candidates among the sites in near: the nearest ones in tiers.
-func (c *classCompiler) ranked(nearEqualKm int32) []distant {
+func (c *classCompiler) ranked(nearEqual band) []distant {
 	slices.SortFunc(c.near, func(a, b distant) int { return cmp.Or(int(a.km-b.km), int(a.site)-int(b.site)) })
 	list := c.near[:min(len(c.near), c.rounding.Candidates)]
-	setTiers(list, nearEqualKm)
+	setTiers(list, nearEqual)
 	slices.SortFunc(list, func(a, b distant) int { return cmp.Or(int(a.tier)-int(b.tier), int(a.site)-int(b.site)) })
 	return list
 }
 
+// beyondReach is the chord of a site that may not serve the clients.
+const beyondReach gslb.Chord = 1<<63 - 1
+
 // reach is the longest chord for which the distance is worth computing: that of the last site that fits into the list,
 // and what rounding to whole kilometres may change.
-func (c *classCompiler) reach(from gslb.Direction) gslb.Chord {
+func (c *classCompiler) reach(from gslb.Direction, rule uint16) gslb.Chord {
 	c.chord = c.chord[:0]
 	var best [MaxCandidates]gslb.Chord // the shortest so far, ascending
 	found := 0
-	for _, site := range c.sites {
+	for i, site := range c.sites {
+		if !c.allows(rule, i) {
+			c.chord = append(c.chord, beyondReach)
+			continue
+		}
 		chord := from.Chord(site)
 		c.chord = append(c.chord, chord)
 		if found == c.rounding.Candidates && chord >= best[found-1] {
@@ -177,14 +209,20 @@ func (c *classCompiler) reach(from gslb.Direction) gslb.Chord {
 		}
 		best[at] = chord
 	}
+	if found == 0 {
+		return 0 // no site may serve these clients
+	}
 	return best[found-1] + gslb.ChordOf2Km
 }
 
 // setTiers puts each site that is near-equal to the first of a tier into that tier.
-func setTiers(sorted []distant, nearEqualKm int32) {
-	tier, first := uint8(0), sorted[0].km
+func setTiers(sorted []distant, nearEqual band) {
+	tier, first := uint8(0), int32(0)
 	for i := range sorted {
-		if i > 0 && (nearEqualKm == 0 || sorted[i].km > first+nearEqualKm) {
+		switch {
+		case i == 0:
+			first = sorted[i].km
+		case nearEqual == band{} || sorted[i].km > first+nearEqual.around(first):
 			tier, first = tier+1, sorted[i].km
 		}
 		sorted[i].tier = tier

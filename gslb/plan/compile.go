@@ -62,6 +62,8 @@ type CompiledService struct {
 	Splits *Splits
 	// Fallback is the addresses that answer in place of all endpoints, by family.
 	Fallback [Families][]netip.Addr
+
+	allowed [][]bool // by residency rule and endpoint
 }
 
 // CompiledEndpoint is an endpoint with the lines of its addresses looked up.
@@ -157,6 +159,7 @@ func (c *Compiled) service(s *Service, sites map[gslb.SiteID]*Site, previous *Co
 			Site: e.Site, Seed: seed(s.Name, e.Site), Addresses: c.resolveLines(e.Addresses),
 		}
 	}
+	out.allowed = allowedOf(s.Steering.Residency, sitesOf(s.Endpoints, sites))
 	for _, addr := range s.Steering.Fallback {
 		out.Fallback[FamilyOf(addr)] = append(out.Fallback[FamilyOf(addr)], addr)
 	}
@@ -220,14 +223,29 @@ func (c *Compiled) choice(endpoints []CompiledEndpoint, counts func(Address) boo
 		return nil
 	}
 	choice.BySite = bySiteName(choice.Endpoints, endpoints)
-	var near []*Site
+	wanted := classesWanted{tags: NewTagSet(tags, steering.Precedence), rounding: steering.Near.rounding(), residency: steering.Residency}
 	if steering.Method == Proximity {
 		for _, i := range choice.BySite {
-			near = append(near, sites[endpoints[i].Site])
+			wanted.sites = append(wanted.sites, sites[endpoints[i].Site])
 		}
 	}
-	choice.Classes = c.classesFor(near, NewTagSet(tags, steering.Precedence), previous)
+	choice.Classes = c.classesFor(wanted, previous)
 	return choice
+}
+
+func sitesOf(endpoints []Endpoint, sites map[gslb.SiteID]*Site) (list []*Site) {
+	for _, e := range endpoints {
+		list = append(list, sites[e.Site])
+	}
+	return list
+}
+
+// Rules is how many residency rules there are.
+func (s *CompiledService) Rules() int { return len(s.allowed) }
+
+// Allows says whether an endpoint may serve the clients of a residency rule, which every one may of NoResidency.
+func (s *CompiledService) Allows(rule uint16, endpoint int) bool {
+	return rule == NoResidency || s.allowed[rule-1][endpoint]
 }
 
 func bySiteName(indices []int32, endpoints []CompiledEndpoint) []int32 {
@@ -238,9 +256,17 @@ func bySiteName(indices []int32, endpoints []CompiledEndpoint) []int32 {
 	return sorted
 }
 
+// classesWanted is what classes are made of.
+type classesWanted struct {
+	sites     []*Site
+	tags      *TagSet
+	rounding  Rounding
+	residency []Residency
+}
+
 // classesFor returns the classes of a set of sites, from this compilation, from the previous one, or freshly compiled.
-func (c *Compiled) classesFor(sites []*Site, tags *TagSet, previous *Compiled) *Classes {
-	key := keyOf(sites, tags)
+func (c *Compiled) classesFor(wanted classesWanted, previous *Compiled) *Classes {
+	key := wanted.key()
 	if known := c.classes[key]; known != nil {
 		return known
 	}
@@ -248,17 +274,17 @@ func (c *Compiled) classesFor(sites []*Site, tags *TagSet, previous *Compiled) *
 		c.classes[key] = previous.classes[key]
 		return c.classes[key]
 	}
-	c.classes[key] = c.Geo.Classes(sites, tags, DefaultRounding)
+	c.classes[key] = c.Geo.ClassesWithin(wanted.sites, wanted.tags, wanted.rounding, wanted.residency)
 	return c.classes[key]
 }
 
-func keyOf(sites []*Site, tags *TagSet) classKey {
+func (w classesWanted) key() classKey {
 	var key []byte
-	for _, s := range sites {
+	for _, s := range w.sites {
 		key = append(append(key, s.ID...), 0)
 		for shift := 0; shift < 32; shift += 8 {
 			key = append(key, byte(s.Location.LatMicro>>shift), byte(s.Location.LonMicro>>shift))
 		}
 	}
-	return classKey{sites: string(key), tags: tags.key()}
+	return classKey{sites: string(key), tags: w.tags.key(), rounding: w.rounding, residency: residencyKey(w.residency, w.sites)}
 }

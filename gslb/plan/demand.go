@@ -14,8 +14,8 @@ import (
 // MaxDemandClasses bounds how many demand classes one set of sites has: the solver's problem and the map grow with them.
 const MaxDemandClasses = 2_000
 
-// ClassKey names a demand class by its content, the tags that match its clients and the names of its candidates by tier:
-// 16 hexadecimal digits. It is never an index, so a map and a name server that compiled other classes cannot take one
+// ClassKey names a demand class by its content, the tags that match its clients, whom a residency holds for, and the names of
+// its candidates by tier: 16 hexadecimal digits. It is never an index, so a map and a name server that compiled other classes cannot take one
 // class for another.
 type ClassKey string
 
@@ -32,7 +32,8 @@ type DemandClass struct {
 	// Weight is the prior of demand, at least 1: the /24 networks of IPv4, and one for each run of IPv6 networks.
 	Weight int64
 
-	runs6 int64 // how much of Weight are runs of IPv6
+	runs6     int64 // how much of Weight are runs of IPv6
+	residency uint16
 }
 
 // splitInto is how many units a class is cut into at least: each carries at most 1/32 of its demand.
@@ -97,6 +98,9 @@ func (c *demandCompiler) key(d *DemandClass) ClassKey {
 		if tag := c.classes.Tags.Tag(id); tag != (Tag{}) {
 			b.WriteString("tag " + string(tag.Line) + " " + string(tag.Region) + "\n")
 		}
+	}
+	if d.residency != NoResidency {
+		b.WriteString(c.residency[d.residency-1].clientsText())
 	}
 	for _, candidate := range d.Candidates {
 		b.WriteString("tier " + string('0'+rune(candidate.Tier)) + " " + string(c.names[candidate.Site]) + "\n")

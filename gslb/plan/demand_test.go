@@ -17,9 +17,10 @@ import (
 
 // demandWorld is random classes, and what they were made of.
 type demandWorld struct {
-	table   *geodata.Table
-	sites   []*Site
-	classes *Classes
+	table     *geodata.Table
+	sites     []*Site
+	residency []Residency
+	classes   *Classes
 }
 
 func randomDemand(t *testing.T, rng *rand.Rand) demandWorld {
@@ -30,8 +31,11 @@ func randomDemand(t *testing.T, rng *rand.Rand) demandWorld {
 	for range rng.IntN(6) {
 		times[randomNetwork(rng).String()] = randomTimes(rng)
 	}
-	w := demandWorld{table: measuredTable(t, networks, times), sites: randomSites(rng)}
-	w.classes = NewGeo(w.table).Classes(w.sites, NewTagSet(randomTags(rng), randomPrecedence(rng)), DefaultRounding)
+	w := demandWorld{table: measuredTable(t, networks, times), sites: randomSites(rng), residency: randomResidency(rng)}
+	for _, s := range w.sites {
+		s.Region = []string{"", "north", "south"}[rng.IntN(3)]
+	}
+	w.classes = NewGeo(w.table).ClassesWithin(w.sites, NewTagSet(randomTags(rng), randomPrecedence(rng)), DefaultRounding, w.residency)
 	return w
 }
 
@@ -83,7 +87,7 @@ func (w demandWorld) dumbMicros(id geodata.PlaceID, site *Site) int64 {
 }
 
 // contentOf is what a key is the digest of.
-func (w demandWorld) contentOf(tags []TagID, candidates []Candidate) (text string) {
+func (w demandWorld) contentOf(tags []TagID, rule uint16, candidates []Candidate) (text string) {
 	var list []Tag
 	for _, id := range tags {
 		if tag := w.classes.Tags.Tag(id); tag != (Tag{}) {
@@ -93,6 +97,9 @@ func (w demandWorld) contentOf(tags []TagID, candidates []Candidate) (text strin
 	slices.SortFunc(list, func(a, b Tag) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Region, b.Region)) })
 	for _, tag := range list {
 		text += fmt.Sprintf("tag %s %s\n", tag.Line, tag.Region)
+	}
+	if rule > 0 {
+		text += "clients " + strings.ReplaceAll(joined(w.residency[rule-1].Clients), " or ", " ") + "\n"
 	}
 	for _, c := range candidates {
 		text += fmt.Sprintf("tier %d %s\n", c.Tier, w.sites[c.Site].ID)
@@ -108,7 +115,7 @@ func TestDemandOfEveryClass(t *testing.T) {
 		dumb, seen := map[string]*dumbClass{}, map[geodata.PlaceID]bool{}
 		w.walk(func(unit netip.Prefix, id geodata.PlaceID, networks, runs6 int64) {
 			class, _ := w.classes.Lookup(unit)
-			text := w.contentOf(class.Tags, class.Candidates)
+			text := w.contentOf(class.Tags, class.Residency, class.Candidates)
 			if dumb[text] == nil {
 				dumb[text] = &dumbClass{costs: make([]int64, len(class.Candidates))}
 			}
@@ -123,7 +130,7 @@ func TestDemandOfEveryClass(t *testing.T) {
 			t.Fatalf("%d us added without merging", demand.AddedMicros)
 		}
 		for i, d := range demand.List {
-			text := w.contentOf(d.Tags, d.Candidates)
+			text := w.contentOf(d.Tags, d.residency, d.Candidates)
 			if want := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:16]; string(d.Key) != want {
 				t.Fatalf("key %s of %q, want %s", d.Key, text, want)
 			}
@@ -172,7 +179,7 @@ func TestMergedDemand(t *testing.T) {
 				continue
 			}
 			d := merged.List[i]
-			if !slices.Equal(d.Tags, class.Tags) || len(d.Candidates) > len(class.Candidates) || !slices.Equal(d.Candidates, class.Candidates[:len(d.Candidates)]) {
+			if !slices.Equal(d.Tags, class.Tags) || d.residency != class.Residency || len(d.Candidates) > len(class.Candidates) || !slices.Equal(d.Candidates, class.Candidates[:len(d.Candidates)]) {
 				t.Fatalf("%+v is in %+v", class, d)
 			}
 			weights[i] += whole.List[own].Weight

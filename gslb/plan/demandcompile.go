@@ -16,6 +16,8 @@ type demandCompiler struct {
 	names   []gslb.SiteID
 	sites   []gslb.Direction
 	ids     map[gslb.SiteID]uint16
+	// residency has the rules by which classes are kept at sites.
+	residency []Residency
 
 	out   *Demand
 	cost  []demandCost               // parallel to out.List
@@ -86,7 +88,7 @@ func (c *demandCompiler) class(key mergeKey) (d DemandClass) {
 		d.Candidates = append(d.Candidates, Candidate{Site: uint16(packed >> 8), Tier: uint8(packed)})
 	}
 	tags := c.classes.matches[key.tags:]
-	d.Tags = slices.Clone(tags[1 : 1+tags[0]])
+	d.Tags, d.residency = slices.Clone(tags[1:1+tags[0]]), c.classes.residency(key.tags)
 	return d
 }
 

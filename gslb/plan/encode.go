@@ -47,10 +47,16 @@ func (m *Map) Canonical() {
 	slices.SortFunc(m.HeavyResolvers, netip.Addr.Compare)
 }
 
-// Canonical sorts the fallback, so that equal policies are deeply equal.
+// Canonical sorts the fallback, the costs and each list of regions, so that equal policies are deeply equal. Residency keeps
+// its order, which is the order of its rules.
 func (s *Steering) Canonical() {
-	s.Fallback = noneIsNil(s.Fallback)
+	s.Fallback, s.Costs, s.Residency = noneIsNil(s.Fallback), noneIsNil(s.Costs), noneIsNil(s.Residency)
 	slices.SortFunc(s.Fallback, netip.Addr.Compare)
+	slices.SortFunc(s.Costs, func(a, b SiteCost) int { return cmp.Compare(a.Site, b.Site) })
+	for i := range s.Residency {
+		slices.Sort(s.Residency[i].Clients)
+		slices.Sort(s.Residency[i].Regions)
+	}
 }
 
 func (s *Service) sortSplits() {

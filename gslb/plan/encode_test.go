@@ -54,6 +54,11 @@ func TestDigestDoesNotDependOnOrder(t *testing.T) {
 		}
 		fallbacks := policies()
 		rng.Shuffle(len(fallbacks.Services[2].Steering.Fallback), reflect.Swapper(fallbacks.Services[2].Steering.Fallback))
+		policy := fallbacks.Services[1].Steering.Costs
+		rng.Shuffle(len(policy), reflect.Swapper(policy))
+		rule := fallbacks.Services[3].Steering.Residency[0]
+		rng.Shuffle(2, reflect.Swapper(rule.Clients))
+		rng.Shuffle(2, reflect.Swapper(rule.Regions))
 		if got := digest(fallbacks); got != wantPolicies {
 			t.Fatalf("with a fallback: got %s, want %s", got, wantPolicies)
 		}
@@ -70,6 +75,11 @@ func TestDigestDoesNotDependOnOrder(t *testing.T) {
 	endpoints[0], endpoints[1] = endpoints[1], endpoints[0]
 	if digest(m) == want {
 		t.Error("the order of failover is not in the digest")
+	}
+	swapped := policies()
+	rules := swapped.Services[3].Steering.Residency
+	if rules[0], rules[1] = rules[1], rules[0]; digest(swapped) == wantPolicies {
+		t.Error("the order of the residency's rules is not in the digest")
 	}
 	none, empty := &Map{Zones: world().Zones}, &Map{Zones: world().Zones, Sites: []Site{}, Services: []Service{}}
 	if digest(none) != digest(empty) {

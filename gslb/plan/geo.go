@@ -45,21 +45,29 @@ func NewGeo(table *geodata.Table) *Geo {
 type Rounding struct {
 	// Candidates bounds a class's list, from 1 to MaxCandidates.
 	Candidates int
-	// NearEqualKm is the detour within which sites share a tier; 0 gives every site its own.
+	// NearEqualKm is the detour within which sites share a tier. With it and NearEqualPercent at 0 every site has its own.
 	NearEqualKm int32
 	// NearEqualMilliseconds is the same where times to sites were measured.
 	NearEqualMilliseconds int32
+	// NearEqualPercent is the same as a part of the way to the first site of the tier; the wider of the two counts.
+	NearEqualPercent int32
 }
 
-// DefaultRounding is that of every service.
+// DefaultRounding is that of every service whose policy does not choose what is near.
 var DefaultRounding = Rounding{Candidates: MaxCandidates, NearEqualKm: NearEqualKm, NearEqualMilliseconds: NearEqualMilliseconds}
 
 // Classes compiles the classes of sites, by the tags that tell clients apart. Without sites distance plays no part.
 func (g *Geo) Classes(sites []*Site, tags *TagSet, rounding Rounding) *Classes {
-	compiler := classCompiler{geo: g, tags: tags, rounding: rounding, ids: map[gslb.SiteID]uint16{}}
+	return g.ClassesWithin(sites, tags, rounding, nil)
+}
+
+// ClassesWithin is Classes where clients of some regions must stay: their candidates are only sites that may serve them.
+func (g *Geo) ClassesWithin(sites []*Site, tags *TagSet, rounding Rounding, residency []Residency) *Classes {
+	compiler := classCompiler{geo: g, tags: tags, rounding: rounding, ids: map[gslb.SiteID]uint16{}, residency: residency}
 	for i, s := range sites {
 		compiler.sites = append(compiler.sites, s.Location.Direction())
 		compiler.ids[s.ID] = uint16(i)
 	}
+	compiler.allowed = allowedOf(residency, sites)
 	return compiler.compile()
 }

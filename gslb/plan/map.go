@@ -71,6 +71,10 @@ type Steering struct {
 	Fallback []netip.Addr `json:"fallback,omitempty"`
 	// Precedence orders the levels at which the chosen site's addresses are looked for.
 	Precedence Precedence `json:"precedence,omitzero"`
+	// Near is how close sites are that count as equally near; zero is DefaultRounding.
+	Near Near `json:"near,omitzero"`
+	// Residency says where clients of some regions must stay; the first rule that has a client's region holds for it.
+	Residency []Residency `json:"residency,omitempty"`
 
 	// The control loop of a service goes by these; name servers do not.
 
@@ -80,6 +84,8 @@ type Steering struct {
 	ConnectionLife time.Duration `json:"connectionLife,omitempty"`
 	// GainMicro is the part of the residual that one epoch corrects, in millionths; zero is the most that cannot oscillate.
 	GainMicro int64 `json:"gainMicro,omitempty"`
+	// Costs are what a request costs at a site besides its way, sorted by site. One that is not listed costs nothing.
+	Costs []SiteCost `json:"costs,omitempty"`
 }
 
 // Method is a steering method.

@@ -17,17 +17,19 @@ const NearEqualMilliseconds = 10
 // unplacedKm is how far a site counts that was not measured from a network without a place: as far as it can be.
 const unplacedKm = 20016
 
-// measuredAt is what a list of candidates by measurement depends on: the location, -1 for none, and the times.
+// measuredAt is what a list of candidates by measurement depends on: the location, -1 for none, the times, and where the clients
+// must stay.
 type measuredAt struct {
 	location int32
 	row      geodata.RTTRow
+	rule     uint16
 }
 
-// hasOurs says whether a row has one of the sites.
-func (c *classCompiler) hasOurs(row geodata.RTTRow) bool {
+// hasOurs says whether a row has one of the sites that may serve the clients.
+func (c *classCompiler) hasOurs(row geodata.RTTRow, rule uint16) bool {
 	return slices.ContainsFunc(c.geo.Table.RTT(row), func(time geodata.SiteRTT) bool {
-		_, ours := c.ids[time.Site]
-		return ours
+		site, ours := c.ids[time.Site]
+		return ours && c.allows(rule, int(site))
 	})
 }
 
@@ -40,19 +42,25 @@ func (c *classCompiler) measuredList(at measuredAt) listRef {
 	if c.measured == nil {
 		c.measured = map[measuredAt]listRef{}
 	}
-	c.near = c.near[:0]
+	far := make([]int32, len(c.sites)) // by site, in kilometres
 	for site, direction := range c.sites {
 		km := int32(unplacedKm)
 		if at.location >= 0 {
 			km = int32(c.geo.locations[at.location].DistanceKm(direction))
 		}
-		c.near = append(c.near, distant{site: uint16(site), km: km})
+		far[site] = km
 	}
 	for _, time := range c.geo.Table.RTT(at.row) {
 		if site, ours := c.ids[time.Site]; ours {
-			c.near[site].km = int32(time.Milliseconds) * KmPerMillisecond
+			far[site] = int32(time.Milliseconds) * KmPerMillisecond
 		}
 	}
-	c.measured[at] = c.intern(c.ranked(c.rounding.NearEqualMilliseconds * KmPerMillisecond))
+	c.near = c.near[:0]
+	for site, km := range far {
+		if c.allows(at.rule, site) {
+			c.near = append(c.near, distant{site: uint16(site), km: km})
+		}
+	}
+	c.measured[at] = c.intern(c.ranked(band{c.rounding.NearEqualMilliseconds * KmPerMillisecond, c.rounding.NearEqualPercent}))
 	return c.measured[at]
 }

@@ -58,6 +58,11 @@ func policies() *Map {
 		m.Services[i].Steering = Steering{Method: Proximity, OnAllUnhealthy: policy}
 	}
 	m.Services[1].Steering.MinSites, m.Services[1].Steering.ConnectionLife, m.Services[1].Steering.GainMicro = 2, time.Minute, 40_000
+	m.Services[0].Steering.Near = Near{Milliseconds: 5}
+	m.Services[1].Steering.Near, m.Services[1].Steering.Costs = Near{Percent: 10}, []SiteCost{{"s01", 25}, {"s00", 5}}
+	m.Services[3].Steering.Residency = []Residency{
+		{Clients: []Region{"CN-south", "CN-BJ"}, Regions: []string{"north", "cn"}}, {Clients: []Region{"DE"}, Regions: []string{"eu"}},
+	}
 	m.Services[2].Steering.Fallback = []netip.Addr{netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::1")}
 	return m
 }

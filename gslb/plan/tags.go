@@ -61,6 +61,9 @@ func (s *TagSet) Tag(id TagID) Tag { return s.tags[id] }
 
 // match appends the tags that match an audience to list, in their order.
 func (s *TagSet) match(list []TagID, a audience) []TagID {
+	if s == nil {
+		return list
+	}
 	for _, level := range s.order {
 		tag, ok := a.at(level)
 		if !ok {

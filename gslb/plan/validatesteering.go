@@ -59,6 +59,9 @@ func (v *validator) steering(path string, s *Steering) {
 	}
 	v.fallback(path+".fallback", s)
 	v.precedence(path+".precedence", s.Precedence)
+	v.near(path+".near", s)
+	v.costs(path+".costs", s)
+	v.residency(path+".residency", s.Residency)
 	v.loop(path, s)
 }
 

@@ -13,7 +13,6 @@ import (
 	"tidegate.dev/tidegate/gslb/load"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
-	"tidegate.dev/tidegate/gslb/solve"
 )
 
 // hub is the leader of the control loop, without Kubernetes.
@@ -43,10 +42,8 @@ func (p *Production) think() {
 	if p.broken.input != nil {
 		p.broken.input(&in)
 	}
-	policy := loop.Policy{
-		Marks: load.Marks{Low: percent(p.config.Watermarks.LowPercent), High: percent(p.config.Watermarks.HighPercent)},
-		TTL:   p.config.TTL, ConnectionLife: p.config.ConnectionLife, MinSites: p.config.MinSites,
-	}
+	steering := plan.Steering{Watermarks: p.config.Watermarks, ConnectionLife: p.config.ConnectionLife, MinSites: p.config.MinSites}
+	policy := loop.PolicyOf(&steering, p.config.TTL)
 	h.state, h.output = loop.Step(policy, h.state, in)
 	if p.broken.output != nil {
 		p.broken.output(&h.output)
@@ -58,8 +55,6 @@ func (p *Production) think() {
 	p.publish(&h.output)
 	p.config.Rules.step(p, last, &in, &h.output)
 }
-
-func percent(n int) load.Level { return load.Level(n) * load.Full / 100 }
 
 // restarted is the state as a new leader finds it: what its encoding keeps.
 func restarted(s loop.State) (next loop.State) {
@@ -75,30 +70,33 @@ func restarted(s loop.State) (next loop.State) {
 
 // input is what the hub knows now.
 func (p *Production) input() loop.Input {
-	demand := p.hub.compiled.Services[0].All.Classes.Demand()
-	in := loop.Input{Now: p.view.Time, Answers: p.answers()}
+	in := loop.Input{Now: p.view.Time, Answers: p.answers(), Classes: loop.ClassesOf(&p.hub.compiled.Services[0])}
 	silent := p.massSilence()
 	for _, i := range p.hub.byName {
 		in.Sites = append(in.Sites, p.siteInput(i, silent))
 	}
-	for i := range demand.List {
-		in.Classes = append(in.Classes, classInput(&demand.List[i]))
-	}
+	p.panicked(&in)
 	return in
 }
 
-func classInput(d *plan.DemandClass) loop.Class {
-	c := loop.Class{Key: d.Key}
-	for k, candidate := range d.Candidates {
-		c.Candidates = append(c.Candidates, loop.Candidate{Site: int(candidate.Site), Tier: candidate.Tier, Cost: solve.Cost(d.CostMicros[k])})
+// panicked counts sites as up again that are down without proof, where too few are left.
+func (p *Production) panicked(in *loop.Input) {
+	members := make([]health.Member, len(in.Sites))
+	for at, i := range p.hub.byName {
+		members[at].Verdict = p.hub.verdicts[i]
+		if !in.Sites[at].Drained {
+			members[at].Capacity = in.Sites[at].Capacity
+		}
 	}
-	return c
+	for at, up := range health.Panic(members).Include {
+		in.Sites[at].Up = up
+	}
 }
 
 func (p *Production) siteInput(i int, massSilence bool) loop.Site {
 	site := &p.view.Sites[i]
 	p.hub.verdicts[i] = health.Judge(p.evidence(i, massSilence), p.hub.verdicts[i], p.view.Time)
-	s := loop.Site{ID: site.Spec.ID, Capacity: claimed(site), Up: !p.hub.verdicts[i].Down, Drained: site.Drained}
+	s := loop.Site{ID: site.Spec.ID, Capacity: claimed(site), Drained: site.Drained}
 	if site.Report != nil {
 		s.Sample = &site.Report.Sample
 	}

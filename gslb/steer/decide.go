@@ -23,7 +23,7 @@ type Query struct {
 type Outcome uint8
 
 // The outcomes. Answered has addresses, of an endpoint or of the fallback. NoFamily is NODATA: no endpoint of the service has
-// the family. Unavailable is SERVFAIL, by the service's own wish (onAllUnhealthy).
+// the family, or none that may serve the client. Unavailable is SERVFAIL, by the service's own wish (onAllUnhealthy, residency).
 const (
 	Answered Outcome = iota
 	NoFamily
@@ -67,11 +67,13 @@ const (
 	Fallback
 	// AllUnhealthy: no endpoint was eligible, so all count as if they were up.
 	AllUnhealthy
+	// Residency: the service has no endpoint that may serve the client.
+	Residency
 	// NoEndpoint: there was nothing to choose from.
 	NoEndpoint
 )
 
-var reasonNames = [...]string{"nearest", "shared", "overflow", "split", "last-good", "fallback", "all-unhealthy", "no-endpoint"}
+var reasonNames = [...]string{"nearest", "shared", "overflow", "split", "last-good", "fallback", "all-unhealthy", "residency", "no-endpoint"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -103,6 +105,7 @@ func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
 		trace:    trace,
 	}
 	if d.choice == nil {
+		d.lookupWithoutFamily(q)
 		d.answerWithoutFamily(&out)
 		return out
 	}
@@ -110,6 +113,10 @@ func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
 	out.Demand = d.demand
 	if trace != nil {
 		trace.begin(&d)
+	}
+	if d.class.Residency != plan.NoResidency && !d.anyAllowed() {
+		d.answerNobody(&out)
+		return out
 	}
 	d.answer(&out)
 	return out
@@ -251,6 +258,9 @@ func (d *decider) chooseWithoutPlace(level eligibility) (endpoint, tier int, spl
 }
 
 func (d *decider) eligible(endpoint int, level eligibility) bool {
+	if !d.compiled.Allows(d.class.Residency, endpoint) {
+		return false
+	}
 	e := &d.live.Endpoints[endpoint]
 	switch level {
 	case healthy:

@@ -24,6 +24,7 @@ func exactWorld(t testing.TB, rng *rand.Rand) *world.Snapshot {
 			prefix = netip.PrefixFrom(prefix.Addr(), 30+rng.IntN(27))
 		}
 		place := at(50, rng.Int32N(3)*40, []gslb.Line{"", "telecom", "unicom"}[rng.IntN(3)])
+		place.Country = []string{"", "CN", "DE"}[rng.IntN(3)]
 		if err := layer.Add(prefix.Masked(), place); err != nil {
 			t.Fatal(err)
 		}
@@ -58,8 +59,10 @@ func exactMap(rng *rand.Rand) *plan.Map {
 		endpoints = append(endpoints, endpoint{site, rng.IntN(4), []string{"", "", "", isDrained}[rng.IntN(4)]})
 	}
 	steering := plan.Steering{Method: []plan.Method{plan.Proximity, plan.Proximity, plan.Weighted, plan.Failover}[rng.IntN(4)]}
+	exactPolicy(rng, &steering)
 	m := mapOf(steering, endpoints...)
 	for i := range m.Services[0].Endpoints {
+		m.Sites[i].Region = []string{"", "asia", "eu"}[rng.IntN(3)]
 		e := &m.Services[0].Endpoints[i]
 		e.Brief = rng.IntN(3) == 0
 		e.Addresses[0].Line = []gslb.Line{"default", "telecom", "unicom"}[rng.IntN(3)]
@@ -69,6 +72,17 @@ func exactMap(rng *rand.Rand) *plan.Map {
 		}
 	}
 	return m
+}
+
+// exactPolicy keeps clients somewhere in two worlds of three, and has several answers where nothing is left.
+func exactPolicy(rng *rand.Rand, s *plan.Steering) {
+	if rng.IntN(3) > 0 {
+		s.Residency = []plan.Residency{{Clients: []plan.Region{"CN"}, Regions: []string{"asia"}}, {Clients: []plan.Region{"DE"}, Regions: []string{"asia", "eu"}}}
+	}
+	s.OnAllUnhealthy = []plan.OnAllUnhealthy{plan.AnswerAll, plan.AnswerAll, plan.AnswerLastGood, plan.AnswerServfail, plan.AnswerFallback}[rng.IntN(5)]
+	if s.OnAllUnhealthy == plan.AnswerFallback {
+		s.Fallback = []netip.Addr{netip.MustParseAddr("198.51.100.1")}
+	}
 }
 
 // exactSplits splits most classes at random.
@@ -113,13 +127,13 @@ const (
 func TestEveryUnitOfAScopeGetsTheAnswer(t *testing.T) {
 	reasons, narrow := map[Reason]int{}, 0
 	rng := rand.New(rand.NewPCG(31, 32))
-	for range 24 {
+	for range 32 {
 		snapshot := exactWorld(t, rng)
 		for range 16 {
 			q := Query{Client: gslb.Client(gslb.Unit(exactClient(rng)), true), Family: plan.Family(rng.IntN(2))}
 			first := Decide(snapshot, q)
 			reasons[first.Reason]++
-			if first.Outcome != Answered {
+			if first.Outcome != Answered && snapshot.Plan.Services[0].Rules() == 0 {
 				continue
 			}
 			if first.Reason == Split && first.ScopeBits < q.Client.Unit().Bits() {
@@ -136,13 +150,13 @@ func TestEveryUnitOfAScopeGetsTheAnswer(t *testing.T) {
 		}
 	}
 	t.Logf("reasons %v, %d splits wider than a unit", reasons, narrow)
-	if reasons[Split] == 0 || narrow == 0 || reasons[Overflow] == 0 || reasons[AllUnhealthy] == 0 {
+	if reasons[Split] == 0 || narrow == 0 || reasons[Overflow] == 0 || reasons[AllUnhealthy] == 0 || reasons[Residency] == 0 {
 		t.Errorf("reasons %v, %d splits wider than a unit: the worlds are too tame", reasons, narrow)
 	}
 }
 
 func same(a, b Decision) bool {
-	return a.Endpoint == b.Endpoint && a.ScopeBits == b.ScopeBits && a.TTL == b.TTL && a.Reason == b.Reason && slices.Equal(a.Addresses, b.Addresses)
+	return a.Outcome == b.Outcome && a.Endpoint == b.Endpoint && a.ScopeBits == b.ScopeBits && a.TTL == b.TTL && a.Reason == b.Reason && slices.Equal(a.Addresses, b.Addresses)
 }
 
 // unitsIn yields the units of a scope, as many as are walked: all, or its first, its last and a sample.

@@ -133,6 +133,7 @@ func placeOf(table *geodata.Table, id geodata.PlaceID, prefix netip.Prefix) Trac
 // begin records the class.
 func (t *Trace) begin(d *decider) {
 	t.unsplit(d)
+	t.residency(d)
 	for tier, e := range d.choice.Endpoints {
 		row := d.row(int(e))
 		if d.compiled.Spec.Steering.Method == plan.Failover {
@@ -229,6 +230,9 @@ func (t *Trace) fallback(answers bool) {
 // lacks is what keeps an endpoint from being eligible at a level.
 func (d *decider) lacks(endpoint int, level eligibility) (lacks []string) {
 	e := &d.live.Endpoints[endpoint]
+	if !d.compiled.Allows(d.class.Residency, endpoint) {
+		return []string{"residency keeps these clients elsewhere"}
+	}
 	if d.recalled {
 		return []string{"it was out then, or is drained now"}
 	}

@@ -11,7 +11,7 @@ func (d *decider) answerUnhealthy(out *Decision) {
 	switch d.compiled.Spec.Steering.OnAllUnhealthy {
 	case plan.AnswerServfail:
 		if !asleep {
-			out.Outcome, out.Reason, out.ScopeBits = Unavailable, AllUnhealthy, 0
+			out.Outcome, out.Reason, out.ScopeBits = Unavailable, AllUnhealthy, d.alikeBits()
 			return
 		}
 	case plan.AnswerFallback:
@@ -28,8 +28,7 @@ func (d *decider) answerUnhealthy(out *Decision) {
 	d.finish(out, endpoint, split, d.unit.Bits())
 }
 
-// answerFallback answers with the fallback's addresses of the question's family, if it has any. Nothing of the client decides
-// that, so the scope is everybody.
+// answerFallback answers with the fallback's addresses of the question's family, if it has any.
 func (d *decider) answerFallback(out *Decision) bool {
 	addresses := d.compiled.Fallback[d.family]
 	if d.trace != nil {
@@ -38,7 +37,7 @@ func (d *decider) answerFallback(out *Decision) bool {
 	if len(addresses) == 0 {
 		return false
 	}
-	out.Outcome, out.Reason, out.Addresses, out.ScopeBits = Answered, Fallback, addresses, 0
+	out.Outcome, out.Reason, out.Addresses, out.ScopeBits = Answered, Fallback, addresses, d.alikeBits()
 	out.TTL = min(out.TTL, briefTTL)
 	return true
 }
@@ -50,12 +49,15 @@ func (d *decider) answerWithoutFamily(out *Decision) {
 		d.answerFallback(out)
 		return
 	}
-	out.Outcome = NoFamily
+	out.Outcome, out.ScopeBits = NoFamily, d.alikeBits()
 }
 
 // anyHealthy says whether an endpoint is eligible in any family.
 func (d *decider) anyHealthy() bool {
 	for i := range d.live.Endpoints {
+		if !d.compiled.Allows(d.class.Residency, i) {
+			continue
+		}
 		for family := range plan.Families {
 			if d.live.Endpoints[i].Ready(family) {
 				return true
@@ -67,7 +69,7 @@ func (d *decider) anyHealthy() bool {
 
 // recall goes back to the last moment when an endpoint was eligible, if the name server remembers one.
 func (d *decider) recall() bool {
-	then := d.live.LastGood(d.family)
+	then := d.live.LastGood(d.family, d.class.Residency)
 	if d.trace != nil {
 		d.trace.recall(then != nil)
 	}

@@ -138,11 +138,15 @@ func (d *decider) holds(s *plan.EndpointShare) bool {
 	if d.trace != nil {
 		d.trace.consider(d, int(s.Endpoint), healthy, d.eligible(int(s.Endpoint), healthy))
 	}
-	ready := d.live.Endpoints[s.Endpoint].Ready(d.family)
+	ready := d.ready(s)
 	if ready {
 		d.split.holders++
 	}
 	return ready
+}
+
+func (d *decider) ready(s *plan.EndpointShare) bool {
+	return d.live.Endpoints[s.Endpoint].Ready(d.family) && d.compiled.Allows(d.class.Residency, int(s.Endpoint))
 }
 
 // chooseSlot is chooseSplit for a heavy resolver. From slot to slot it walks through the shares, laid end to end, in steps of
@@ -160,7 +164,7 @@ func (d *decider) chooseSlot() (endpoint int) {
 	at, _ := bits.Mul64(mix(mix(key.low)^key.high)+d.split.slot*golden, whole)
 	for i := range d.split.list {
 		s := &d.split.list[i]
-		if !d.live.Endpoints[s.Endpoint].Ready(d.family) {
+		if !d.ready(s) {
 			continue
 		}
 		if at < uint64(s.Share) {

@@ -38,11 +38,25 @@ func (b *Builder) remember(index int, live *Service) {
 	}
 	m := b.look(compiled, b.memories[name])
 	b.memories[name] = m
-	for family, choice := range compiled.ByFamily {
-		if choice != nil && !anyReady(live, plan.Family(family)) {
-			live.lastGood[family] = m.recall(compiled, plan.Family(family), choice.Classes.Tags)
+	for family := range plan.Families {
+		if compiled.ByFamily[family] == nil {
+			continue
+		}
+		live.lastGood[family] = make([]*Service, 1+compiled.Rules())
+		for rule := range live.lastGood[family] {
+			clients := clients{compiled, family, uint16(rule)}
+			if !clients.anyReady(live) {
+				live.lastGood[family][rule] = m.recall(clients)
+			}
 		}
 	}
+}
+
+// clients are those of one family that a residency rule holds for.
+type clients struct {
+	compiled *plan.CompiledService
+	family   plan.Family
+	rule     uint16
 }
 
 // look brings a memory up to now. What was ready at the last look was so until now, since every change is looked at. An address
@@ -68,34 +82,35 @@ func (b *Builder) look(compiled *plan.CompiledService, before memory) memory {
 	return now
 }
 
-func anyReady(live *Service, family plan.Family) bool {
+func (c clients) anyReady(live *Service) bool {
 	for i := range live.Endpoints {
-		if live.Endpoints[i].Ready(family) {
+		if live.Endpoints[i].Ready(c.family) && c.compiled.Allows(c.rule, i) {
 			return true
 		}
 	}
 	return false
 }
 
-// recall is the service as it was when an address of the family was last ready, with what failed shortly before. An endpoint
+// recall is the service as it was when an address was last ready for the clients, with what failed shortly before. An endpoint
 // that is drained now stays so. It is nil if that leaves nobody.
-func (m memory) recall(compiled *plan.CompiledService, family plan.Family, tags *plan.TagSet) *Service {
-	since, then, found := m.last(family).Add(-together), &Service{Endpoints: make([]Endpoint, len(compiled.Endpoints))}, false
-	for i, e := range compiled.Endpoints {
-		if compiled.Spec.Endpoints[i].Drained {
+func (m memory) recall(c clients) *Service {
+	then, found := &Service{Endpoints: make([]Endpoint, len(c.compiled.Endpoints))}, false
+	since := m.last(c).Add(-together)
+	for i, e := range c.compiled.Endpoints {
+		if c.compiled.Spec.Endpoints[i].Drained || !c.compiled.Allows(c.rule, i) {
 			continue
 		}
 		var addresses []plan.Address
 		for _, a := range e.Addresses {
 			g, known := m[goodKey{e.Site, a.Addr}]
-			if known && plan.FamilyOf(a.Addr) == family && !g.until.Before(since) {
+			if known && plan.FamilyOf(a.Addr) == c.family && !g.until.Before(since) {
 				addresses = append(addresses, a)
 				then.Endpoints[i].Capacity = max(then.Endpoints[i].Capacity, g.capacity)
 			}
 		}
 		if len(addresses) > 0 {
-			groups := groupByTag(addresses, family, tags)
-			then.Endpoints[i].Up, then.Endpoints[i].alive[family], then.Endpoints[i].all[family] = true, groups, groups
+			groups := groupByTag(addresses, c.family, c.compiled.ByFamily[c.family].Classes.Tags)
+			then.Endpoints[i].Up, then.Endpoints[i].alive[c.family], then.Endpoints[i].all[c.family] = true, groups, groups
 			found = true
 		}
 	}
@@ -105,11 +120,16 @@ func (m memory) recall(compiled *plan.CompiledService, family plan.Family, tags 
 	return then
 }
 
-// last is when an address of the family was last ready.
-func (m memory) last(family plan.Family) (last time.Time) {
-	for key, g := range m {
-		if plan.FamilyOf(key.addr) == family && g.until.After(last) {
-			last = g.until
+// last is when an address was last ready for the clients.
+func (m memory) last(c clients) (last time.Time) {
+	for i, e := range c.compiled.Endpoints {
+		if !c.compiled.Allows(c.rule, i) {
+			continue
+		}
+		for _, a := range e.Addresses {
+			if g := m[goodKey{e.Site, a.Addr}]; plan.FamilyOf(a.Addr) == c.family && g.until.After(last) {
+				last = g.until
+			}
 		}
 	}
 	return last

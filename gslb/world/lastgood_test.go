@@ -77,7 +77,7 @@ func (p *past) play(script string) {
 
 // good is who was last good, as "fra 1, iad 2" with capacities in requests/s.
 func (p *past) good() string {
-	then := p.builder.Snapshot().Service(0).LastGood(plan.IPv4)
+	then := p.builder.Snapshot().Service(0).LastGood(plan.IPv4, plan.NoResidency)
 	if then == nil {
 		return "nobody"
 	}
@@ -159,9 +159,9 @@ func TestLastGoodByFamily(t *testing.T) {
 	p.builder.Snapshot()
 	p.builder.SetDown(down("a.edge.example.", "2001:db8::1"), true)
 	s := p.builder.Snapshot().Service(0)
-	then := s.LastGood(plan.IPv6)
-	if s.LastGood(plan.IPv4) != nil || then == nil || !then.Endpoints[0].Ready(plan.IPv6) || then.Endpoints[0].Has(plan.IPv4) || then.Endpoints[1].Up {
-		t.Errorf("IPv6 goes back to %+v, IPv4 to %+v", then, s.LastGood(plan.IPv4))
+	then := s.LastGood(plan.IPv6, plan.NoResidency)
+	if s.LastGood(plan.IPv4, plan.NoResidency) != nil || then == nil || !then.Endpoints[0].Ready(plan.IPv6) || then.Endpoints[0].Has(plan.IPv4) || then.Endpoints[1].Up {
+		t.Errorf("IPv6 goes back to %+v, IPv4 to %+v", then, s.LastGood(plan.IPv4, plan.NoResidency))
 	}
 }
 

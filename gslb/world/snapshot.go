@@ -63,13 +63,19 @@ type Service struct {
 	// Tally counts the answers by demand class and endpoint; nil where the service has no demand classes. It is all that
 	// ever changes in a snapshot, and is shared with the snapshots before and after as long as the numbers mean the same.
 	Tally *tally.Service
-	// lastGood is, by family, the service as it was; nil while an endpoint is ready.
-	lastGood [plan.Families]*Service
+	// lastGood is, by family and residency rule, the service as it was; nil while an endpoint is ready.
+	lastGood [plan.Families][]*Service
 }
 
-// LastGood is the service as it was in the last moment when an endpoint was ready for clients of the family, if its policy asks
-// for that and none is now; nil if not, or if the builder saw no such moment. It has no tally.
-func (s *Service) LastGood(family plan.Family) *Service { return s.lastGood[family] }
+// LastGood is the service as it was in the last moment when an endpoint was ready for clients of the family that a residency
+// rule holds for, if its policy asks for that and none is now; nil if not, or if the builder saw no such moment. It has no
+// tally.
+func (s *Service) LastGood(family plan.Family, rule uint16) *Service {
+	if int(rule) >= len(s.lastGood[family]) {
+		return nil
+	}
+	return s.lastGood[family][rule]
+}
 
 // Endpoint is the live state of one endpoint.
 type Endpoint struct {

@@ -37,18 +37,23 @@ func (a *answerer) steered(m *dns.Msg, name gslb.Name, index int) (scope int) {
 	switch d.Outcome {
 	case steer.NoFamily:
 		a.noData(m)
-		return 0
+		return a.scope(index, d)
 	case steer.Unavailable:
 		m.Rcode = dns.RcodeServerFailure
 		m.Answer = nil
-		return 0
+		return a.scope(index, d)
 	}
 	a.count(index, d)
 	for _, addr := range d.Addresses {
 		m.Answer = append(m.Answer, a.address(name, addr, d.TTL))
 	}
-	if d.Endpoint < 0 {
-		return 0 // the fallback: nothing of the client decides, not even what carries its address
+	return a.scope(index, d)
+}
+
+// scope is how wide an answer is good for.
+func (a *answerer) scope(index int, d steer.Decision) int {
+	if d.Endpoint < 0 && a.snapshot.Plan.Services[index].Rules() == 0 {
+		return 0 // nothing of the client decides, not even what carries its address
 	}
 	return a.client.subnet.CarrierBits + d.ScopeBits
 }

@@ -25,7 +25,8 @@ type SteeringPolicy struct {
 // SteeringPolicySpec has the fields of the world file's steering block, by the same names.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.fallback) == (has(self.onAllUnhealthy) && self.onAllUnhealthy == 'fallback')",message="fallback has addresses exactly where onAllUnhealthy is fallback"
-// +kubebuilder:validation:XValidation:rule="!has(self.method) || self.method == 'proximity' || !(has(self.minSites) || has(self.connectionLife) || has(self.gain))",message="minSites, connectionLife and gain need method proximity: with another one no control loop runs"
+// +kubebuilder:validation:XValidation:rule="!has(self.method) || self.method == 'proximity' || !(has(self.minSites) || has(self.connectionLife) || has(self.gain) || has(self.costs))",message="minSites, connectionLife, gain and costs need method proximity: with another one no control loop runs"
+// +kubebuilder:validation:XValidation:rule="!has(self.method) || self.method == 'proximity' || !has(self.near)",message="near needs method proximity: with another one no site is nearer than another"
 type SteeringPolicySpec struct {
 	// method: proximity takes the nearest site, weighted goes by capacity among all, failover takes the first site that is
 	// up, in the order of the placement.
@@ -76,6 +77,72 @@ type SteeringPolicySpec struct {
 	// +optional
 	// +kubebuilder:validation:Pattern=`^(0\.[0-9]{1,6}|1(\.0{1,6})?)$`
 	Gain string `json:"gain,omitempty"`
+	// costs are what a request costs at a site besides its way, in milliseconds of round trip that it is worth: by so much
+	// may another site be farther and still be preferred. The control loop shares clients out by them; by itself, as while
+	// the hub is away, a name server takes the nearest site as ever.
+	// +optional
+	// +listType=map
+	// +listMapKey=site
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	Costs []SiteCost `json:"costs,omitempty"`
+	// near is within how much of the nearest site others count as equally near, so that capacity decides among them. Left
+	// out, that is 10 milliseconds where round trips were measured, else 100 km.
+	// +optional
+	Near *Near `json:"near,omitempty"`
+	// residency keeps clients of some regions at sites of some regions, whatever is down: with no site left that may serve
+	// them they get what onAllUnhealthy says of those sites; where there never was one, the fallback, or SERVFAIL. The first
+	// rule that has a client's region holds. Clients whose region nobody knows are kept nowhere.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Residency []Residency `json:"residency,omitempty"`
+}
+
+// SiteCost is what a request costs at a site besides its way.
+type SiteCost struct {
+	// site is a Site by name.
+	// +kubebuilder:validation:MaxLength=63
+	Site string `json:"site"`
+	// ms is milliseconds of round trip.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MS int32 `json:"ms"`
+}
+
+// Near is how much farther than the nearest site others may be and count as equally near: one of the two.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.ms) != has(self.percent)",message="give either ms or percent"
+type Near struct {
+	// ms is milliseconds of round trip; where none was measured, 50 km stand for each.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=500
+	MS int32 `json:"ms,omitempty"`
+	// percent is a part of the way to the nearest, but never less than a millisecond.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Percent int32 `json:"percent,omitempty"`
+}
+
+// Residency is a rule that keeps clients somewhere.
+type Residency struct {
+	// clients are where they are: countries (CN), areas of China (CN-south) or subdivisions (CN-GD).
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=16
+	// +kubebuilder:validation:items:Pattern=`^[A-Z]{2}(-[A-Za-z0-9]{1,13})?$`
+	Clients []string `json:"clients"`
+	// regions are those of the sites that may serve them, as the Sites say it in spec.region.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Regions []string `json:"regions"`
 }
 
 // SteeringPolicyStatus is what the hub made of a policy.

@@ -108,7 +108,9 @@ func (f file) world(readFile func(string) ([]byte, error)) (*plan.Map, error) {
 		m.Zones = append(m.Zones, c.zone(fmt.Sprintf("zones[%d]", i), z))
 	}
 	for i, s := range f.Services {
-		m.Services = append(m.Services, c.service(fmt.Sprintf("services[%d]", i), s))
+		path := fmt.Sprintf("services[%d]", i)
+		m.Services = append(m.Services, c.service(path, s))
+		c.problems = append(c.problems, m.Services[i].Steering.Unknown(path+".steering", m.Sites))
 	}
 	return m, errors.Join(c.problems...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 )
@@ -22,6 +23,24 @@ type steering struct {
 	MinSites       int                 `yaml:"minSites"`
 	ConnectionLife scalar              `yaml:"connectionLife"`
 	Gain           scalar              `yaml:"gain"`
+	Costs          []cost              `yaml:"costs"`
+	Near           *near               `yaml:"near"`
+	Residency      []residency         `yaml:"residency"`
+}
+
+type cost struct {
+	Site gslb.SiteID `yaml:"site"`
+	MS   int         `yaml:"ms"`
+}
+
+type near struct {
+	MS      int `yaml:"ms"`
+	Percent int `yaml:"percent"`
+}
+
+type residency struct {
+	Clients []plan.Region `yaml:"clients"`
+	Regions []string      `yaml:"regions"`
 }
 
 type watermarks struct {
@@ -54,6 +73,18 @@ func (c *converter) steering(path string, s steering, ttl time.Duration) plan.St
 		Precedence:     plan.Precedence(s.Precedence),
 		MinSites:       s.MinSites,
 	}
+	if s.Near != nil {
+		out.Near = plan.Near{Milliseconds: s.Near.MS, Percent: s.Near.Percent}
+		if out.Near == (plan.Near{}) {
+			c.fail(path+".near", plan.ErrNearEmpty)
+		}
+	}
+	for _, r := range s.Residency {
+		out.Residency = append(out.Residency, plan.Residency(r))
+	}
+	for _, k := range s.Costs {
+		out.Costs = append(out.Costs, plan.SiteCost{Site: k.Site, Milliseconds: k.MS})
+	}
 	for i, text := range s.Fallback {
 		addr, err := netip.ParseAddr(text)
 		if err != nil {
@@ -71,8 +102,7 @@ func (c *converter) steering(path string, s steering, ttl time.Duration) plan.St
 		c.fail(path+".gain", err)
 	}
 	if out.Method == plan.Proximity {
-		turns := loop.Policy{TTL: ttl, ConnectionLife: out.ConnectionLife, Gain: float64(out.GainMicro) / plan.WholeGain}
-		c.fail(path+".gain", turns.Check())
+		c.fail(path+".gain", loop.PolicyOf(&out, ttl).Check())
 	}
 	return out
 }
