@@ -22,12 +22,11 @@ type heard struct {
 	sites   map[gslb.SiteID]SiteObservation
 	servers map[string]ServerObservation
 	answers answerSums // since they were last taken
-	heavy   heavyResolvers
 	refused uint64
 }
 
 func newHeard(log *slog.Logger, news func()) *heard {
-	return &heard{log: log, news: news, sites: map[gslb.SiteID]SiteObservation{}, servers: map[string]ServerObservation{}, answers: answerSums{}}
+	return &heard{log: log, news: news, sites: map[gslb.SiteID]SiteObservation{}, servers: map[string]ServerObservation{}}
 }
 
 // take reads one report. Who sent it is proven by the bus; a report that speaks for another is refused.
@@ -95,7 +94,6 @@ func (h *heard) takeServer(r bushub.Report) (news bool, err error) {
 	defer h.mu.Unlock()
 	before, known := h.servers[report.Name]
 	h.answers.add(report.Answers)
-	h.heavy.hear(report.Answers)
 	report.Answers = nil
 	h.servers[report.Name] = ServerObservation{Report: report, Received: r.Received}
 	return !known || before.Report.Generation != report.Generation || before.Report.Refused != report.Refused, nil

@@ -2,42 +2,43 @@ package hub
 
 import (
 	"net/netip"
-	"time"
+	"slices"
 
+	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
-	"tidegate.dev/tidegate/gslb/signal"
 )
 
-// heavyResolvers brings to gslb/loop what name servers reported of single resolvers.
-type heavyResolvers struct {
-	found loop.Heavy
-	// remembered says that a map was seen: the list of this hub begins with what another one found.
-	remembered bool
+// heavyResolvers are those that the next map names: of every service, what its last Step said. Before the first turn of this
+// hub it is what another one found.
+func (s *steering) heavyResolvers(served *plan.Map) (list []netip.Addr) {
+	switch {
+	case s.heavy == nil && served == nil:
+		return nil
+	case s.heavy == nil:
+		return served.HeavyResolvers
+	}
+	for _, resolvers := range s.heavy {
+		list = append(list, resolvers...)
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	list = slices.Compact(list)
+	return list[:min(len(list), plan.MaxHeavyResolvers)]
 }
 
-func (h *heavyResolvers) hear(answers []signal.ServiceAnswers) {
-	for _, s := range answers {
-		for _, c := range s.Classes {
-			seconds := int64(0)
-			for _, n := range c.Seconds {
-				seconds += n
-			}
-			h.found.HearClass(loop.DemandOf{Service: s.Service, Class: plan.ClassKey(c.Class)}, seconds)
-		}
-		for _, r := range s.Resolvers {
-			h.found.HearResolver(loop.DemandOf{Service: s.Service, Class: plan.ClassKey(r.Class)}, r.Resolver, r.Seconds)
-		}
+// stateOf is what the next Step of a service begins with.
+func (s *steering) stateOf(spec *plan.Service, served *plan.Map) loop.State {
+	if state, known := s.states[spec.Name]; known {
+		return state
 	}
+	return loop.Remembered(spec.Splits, s.rememberedHeavy(spec.Name, served))
 }
 
-// heavyResolvers are those that the next map names. The list must not be changed.
-func (h *heard) heavyResolvers(now time.Time, served *plan.Map) []netip.Addr {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if served != nil && !h.heavy.remembered {
-		h.heavy.found.Remember(served.HeavyResolvers)
-		h.heavy.remembered = true
+// rememberedHeavy are the heavy resolvers of a service without a state: those of its last Step. In the first turn of this hub
+// nobody knows whose those of the served map are, so that every service begins with all of them and keeps its own.
+func (s *steering) rememberedHeavy(name gslb.Name, served *plan.Map) []netip.Addr {
+	if s.heavy == nil {
+		return served.HeavyResolvers
 	}
-	return h.heavy.found.Look(now)
+	return s.heavy[name]
 }

@@ -1,149 +1,106 @@
 package hub
 
 import (
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/netip"
-	"strings"
+	"slices"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
-	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
-	"tidegate.dev/tidegate/gslb/bus"
-	bushub "tidegate.dev/tidegate/gslb/bus/hub"
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
-	"tidegate.dev/tidegate/gslb/signal"
 )
 
-// heavyHub is a hub that hears the reports of two name servers every 10 s, and passes after each.
-type heavyHub struct {
-	t    *testing.T
-	in   Inputs
-	h    *heard
-	maps int // that differ from the one before
+func addrs(list ...string) (parsed []netip.Addr) {
+	for _, text := range list {
+		parsed = append(parsed, netip.MustParseAddr(text))
+	}
+	return parsed
 }
 
-func newHeavyHub(t *testing.T) *heavyHub {
-	w := &heavyHub{t: t, in: steered(t), h: newHeard(slog.New(slog.DiscardHandler), func() {})}
+// What the loop says of every service is in the map, each resolver once and in order, and no more than a map may have.
+func TestHeavyResolversOfAllServices(t *testing.T) {
+	many := func(first byte, n int) (list []netip.Addr) {
+		for i := range n {
+			list = append(list, netip.AddrFrom4([4]byte{first, 0, byte(i >> 8), byte(i)}))
+		}
+		return list
+	}
+	served := &plan.Map{HeavyResolvers: addrs("192.0.2.9")}
+	for name, c := range map[string]struct {
+		heavy  map[gslb.Name][]netip.Addr
+		served *plan.Map
+		want   []netip.Addr
+	}{
+		"before the first turn":               {nil, served, addrs("192.0.2.9")},
+		"before there is a map":               {nil, nil, nil},
+		"nobody is heavy":                     {map[gslb.Name][]netip.Addr{"a.": nil}, served, nil},
+		"of two services":                     {map[gslb.Name][]netip.Addr{"a.": addrs("192.0.2.2", "2001:db8::1"), "b.": addrs("192.0.2.1")}, served, addrs("192.0.2.1", "192.0.2.2", "2001:db8::1")},
+		"the same of two services":            {map[gslb.Name][]netip.Addr{"a.": addrs("192.0.2.1"), "b.": addrs("192.0.2.1")}, served, addrs("192.0.2.1")},
+		"as many as a map may have, and more": {map[gslb.Name][]netip.Addr{"a.": many(20, 6000), "b.": many(30, 6000)}, served, append(many(20, 6000), many(30, 4000)...)},
+	} {
+		s := steering{heavy: c.heavy}
+		if got := s.heavyResolvers(c.served); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %d: %.60v, want %.60v", name, len(got), got, c.want)
+		}
+	}
+}
+
+// Every turn says anew who is heavy: of a service that was stepped what the loop says now, of one that sleeps what it said
+// last, and of one that is steered otherwise, or gone, nothing. That ends in the map.
+func TestHeavyResolversEndInTheMap(t *testing.T) {
+	in, s := steered(t), steering{}
 	zone := &v1alpha1.Zone{ObjectMeta: metav1.ObjectMeta{Name: "edge.example"}}
 	zone.Spec.Nameservers = []v1alpha1.Nameserver{{Name: "ns1.edge.example", Addresses: []string{"192.0.2.53"}}}
-	w.in.Zones = []*v1alpha1.Zone{zone}
-	return w
-}
-
-// pass lets time go by. Each report is of 320 s to a class, of which resolvers have their seconds.
-func (w *heavyHub) pass(d time.Duration, resolvers map[string]int64) []netip.Addr {
-	w.t.Helper()
-	for range int(d / (10 * time.Second)) {
-		w.in.Now = w.in.Now.Add(10 * time.Second)
-		for _, name := range []string{"ns1", "ns2"} {
-			w.h.take(w.report(name, resolvers))
+	in.Zones = []*v1alpha1.Zone{zone}
+	both := in.Current.Services[0].Endpoints
+	for _, c := range []struct {
+		what   string
+		change func(*plan.Service)
+		want   string
+	}{
+		{"asleep", func(s *plan.Service) { s.Asleep = true }, "[192.0.2.53]"},
+		{"at one site", func(s *plan.Service) { s.Asleep, s.Endpoints = false, both[:1] }, "[192.0.2.53]"},
+		{"at two sites again", func(s *plan.Service) { s.Endpoints = both }, "what the loop says"},
+		{"steered otherwise", func(s *plan.Service) { s.Steering.Method = plan.Failover }, "[]"},
+	} {
+		in.Now = in.Now.Add(loop.Epoch)
+		in.report(20, 20)
+		s.heavy = map[gslb.Name][]netip.Addr{chatName: addrs("192.0.2.53"), "gone.edge.example.": addrs("192.0.2.54")}
+		next := *in.Current
+		next.Services = slices.Clone(next.Services)
+		c.change(&next.Services[0])
+		in.Current = &next
+		s.turn(in, answerSums{})
+		output, stepped := s.outputs[chatName]
+		if stepped {
+			c.want = fmt.Sprint(output.Heavy)
 		}
-		w.in.HeavyResolvers = w.h.heavyResolvers(w.in.Now, w.in.Current)
-		out := Plan(w.in)
+		in.HeavyResolvers = s.heavyResolvers(in.Current)
+		out := Plan(in)
 		if out.Hold != "" || out.Refused != nil {
-			w.t.Fatal(out.Hold, out.Refused)
+			t.Fatal(c.what, out.Hold, out.Refused)
 		}
-		if fmt.Sprint(out.Map.HeavyResolvers) != fmt.Sprint(w.in.Current.HeavyResolvers) {
-			w.maps++
+		if got := fmt.Sprint(out.Map.HeavyResolvers); got != c.want || stepped != (c.what == "at two sites again") {
+			t.Errorf("%s: the map has %s, want %s", c.what, got, c.want)
 		}
-		w.in.Current = out.Map
-	}
-	return w.in.Current.HeavyResolvers
-}
-
-func (w *heavyHub) report(name string, resolvers map[string]int64) bushub.Report {
-	answers := signal.ServiceAnswers{Service: "chat.shop.edge.example.",
-		Classes: []signal.ClassAnswers{{Class: "00000000000000aa", Seconds: map[gslb.SiteID]int64{"fra": 200, "iad": 120}}}}
-	for addr, seconds := range resolvers {
-		answers.Resolvers = append(answers.Resolvers, signal.ResolverAnswers{Resolver: netip.MustParseAddr(addr), Class: "00000000000000aa", Seconds: seconds})
-	}
-	data, err := json.Marshal(signal.NameServerReport{Version: signal.Version, Name: name, SampledAt: w.in.Now, Answers: []signal.ServiceAnswers{answers}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return bushub.Report{Sender: name, Role: bus.NameServer, Data: data, Received: w.in.Now}
-}
-
-// A resolver that name servers report as heavy is in the map a window later, and goes when it is light: two maps in half an
-// hour, however its answers vary.
-func TestHeavyResolversEndInTheMap(t *testing.T) {
-	w := newHeavyHub(t)
-	const heavy, light = "192.0.2.53", "2001:db8::53"
-	if got := w.pass(loop.HeavyWindow-10*time.Second, map[string]int64{heavy: 30, light: 6}); len(got) != 0 {
-		t.Errorf("too early: %v", got)
-	}
-	for i := range int64(60) {
-		w.pass(20*time.Second, map[string]int64{heavy: 6 + i%20, light: 2 + i%7})
-	}
-	if got := fmt.Sprint(w.in.Current.HeavyResolvers); got != "["+heavy+"]" || w.maps != 1 {
-		t.Errorf("the map has %s after %d changes", got, w.maps)
-	}
-	w.pass(loop.HeavyWindow+2*time.Minute, map[string]int64{heavy: 4, light: 2})
-	if got := w.in.Current.HeavyResolvers; len(got) != 0 || w.maps != 2 {
-		t.Errorf("in the end the map has %v after %d changes", got, w.maps)
-	}
-	if w.h.refusedCount() != 0 {
-		t.Errorf("%d reports were refused", w.h.refusedCount())
 	}
 }
 
-// A new leader keeps the list of the map that is served, and one that hears of no answers too.
+// A new leader begins with the list of the served map for every service; later, one without a state begins with its own.
 func TestHeavyResolversSurviveTheHub(t *testing.T) {
-	w := newHeavyHub(t)
-	served := netip.MustParseAddr("192.0.2.53")
-	w.in.Current.HeavyResolvers = []netip.Addr{served}
-	w.pass(loop.HeavyWindow-10*time.Second, nil)
-	if got := w.in.Current.HeavyResolvers; len(got) != 1 || got[0] != served {
-		t.Errorf("a new leader has %v", got)
+	served := &plan.Map{HeavyResolvers: addrs("192.0.2.53")}
+	s := steering{}
+	if got := s.rememberedHeavy("chat.", served); len(got) != 1 {
+		t.Errorf("a new leader begins with %v", got)
 	}
-	if w.pass(2*time.Minute, nil); len(w.in.Current.HeavyResolvers) != 0 {
-		t.Error("a resolver that asks no more stays")
-	}
-	deaf := newHeard(slog.New(slog.DiscardHandler), func() {})
-	m := &plan.Map{HeavyResolvers: []netip.Addr{served}}
-	for i := range 100 {
-		if got := deaf.heavyResolvers(w.in.Now.Add(time.Duration(i)*time.Minute), m); len(got) != 1 {
-			t.Fatalf("after %d minutes of silence: %v", i, got)
+	s.heavy = map[gslb.Name][]netip.Addr{"chat.": addrs("192.0.2.1", "192.0.2.2")}
+	for name, want := range map[gslb.Name]int{"chat.": 2, "new.": 0} {
+		if got := s.rememberedHeavy(name, served); len(got) != want {
+			t.Errorf("%s begins with %v", name, got)
 		}
-	}
-}
-
-// A report that no map could take is refused whole, and counted.
-func TestReportsWithoutAResolversAddress(t *testing.T) {
-	w := newHeavyHub(t)
-	w.h.take(w.report("ns1", map[string]int64{"224.0.0.1": 300}))
-	if w.h.refusedCount() != 1 {
-		t.Errorf("%d reports were refused", w.h.refusedCount())
-	}
-}
-
-// Times that were measured to sites that the map does not have are a warning.
-func TestHubTellsOfUnknownTimes(t *testing.T) {
-	in, s := steered(t), steering{}
-	var b geodata.Builder
-	if err := b.RTT("rtt.yaml").Add(netip.MustParsePrefix("20.0.0.0/16"), []geodata.SiteRTT{{Site: "fra"}, {Site: "frankfurt"}}); err != nil {
-		t.Fatal(err)
-	}
-	if s.unknownTimes() != nil {
-		t.Error("trouble before the first turn")
-	}
-	s.turn(in, nil)
-	if err := s.unknownTimes(); err != nil {
-		t.Errorf("a table without times: %v", err)
-	}
-	var err error
-	if in.Geo, err = b.Build(geodata.Origin{Source: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	s.turn(in, nil)
-	if err := s.unknownTimes(); err == nil || !strings.Contains(err.Error(), "[frankfurt]") {
-		t.Errorf("got %v", err)
 	}
 }

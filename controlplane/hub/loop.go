@@ -191,9 +191,9 @@ func (l *Loop) pass(ctx context.Context) {
 	if l.steer.due(in.Now) && in.warmingUp() == "" {
 		l.steer.turn(in, l.heard.takeAnswers())
 	}
-	in.Steered, in.HeavyResolvers = l.steer.outputs, l.heard.heavyResolvers(in.Now, in.Current)
 	l.ok("use the measured round-trip times", l.steer.unknownTimes())
 	in.Steered, in.Shifted, in.Measured = l.steer.outputs, l.steer.shifts, l.steer.measured()
+	in.HeavyResolvers = l.steer.heavyResolvers(in.Current)
 	out := Plan(in)
 	l.note(in, out)
 	if out.Hold != "" {

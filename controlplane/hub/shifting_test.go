@@ -128,7 +128,7 @@ func TestShift(t *testing.T) {
 		t.Errorf("told\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}
 	w.in.Shifts = nil
-	w.steer.turn(w.in, nil)
+	w.steer.turn(w.in, answerSums{})
 	if len(w.steer.shifts) != 0 {
 		t.Errorf("deleted, and remembered are %v", w.steer.shifts)
 	}
@@ -329,7 +329,7 @@ func TestForcedHealth(t *testing.T) {
 		t.Helper()
 		w.in.Now = w.in.Now.Add(15 * time.Second)
 		w.in.report(40, 40)
-		w.steer.turn(w.in, nil)
+		w.steer.turn(w.in, answerSums{})
 		if v := w.steer.verdicts[key]; v.Down != down || v.Measured.Down != measured || !strings.HasPrefix(v.Reason, why) {
 			t.Fatalf("%+v, want down %v, measured %v: %s", v.Verdict, down, measured, why)
 		}

@@ -1,8 +1,7 @@
 package hub
 
 import (
-	"cmp"
-	"slices"
+	"net/netip"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -14,11 +13,10 @@ import (
 	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/shift"
-	"tidegate.dev/tidegate/gslb/signal"
 )
 
 // steering turns the control loop of every service that the served map has: gslb/loop thinks, this brings it what the hub
-// observed. It belongs to the goroutine of Loop.Run.
+// observed, and joins what it says of resolvers. It belongs to the goroutine of Loop.Run.
 type steering struct {
 	at       time.Time
 	table    *geodata.Table
@@ -26,6 +24,7 @@ type steering struct {
 	compiled *plan.Compiled
 	states   map[gslb.Name]loop.State
 	outputs  map[gslb.Name]loop.Output
+	heavy    map[gslb.Name][]netip.Addr // resolvers, by the last Step of each service; nil before the first turn
 	verdicts map[endpointKey]judged
 	shifts   map[types.UID]shift.State
 	cordoned map[gslb.SiteID]bool
@@ -41,7 +40,7 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 		return
 	}
 	s.compile(in)
-	states, outputs := map[gslb.Name]loop.State{}, map[gslb.Name]loop.Output{}
+	states, outputs, heavy := map[gslb.Name]loop.State{}, map[gslb.Name]loop.Output{}, map[gslb.Name][]netip.Addr{}
 	before := s.verdicts
 	s.verdicts = map[endpointKey]judged{}
 	workloads, moving := workloadsOf(in), s.shifting(in)
@@ -49,23 +48,23 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 	for i := range s.compiled.Services {
 		service := &s.compiled.Services[i]
 		spec := service.Spec
-		if spec.Steering.Method != plan.Proximity || len(spec.Endpoints) < 2 || spec.Asleep {
+		if spec.Steering.Method != plan.Proximity {
+			continue // no class of it can be split
+		}
+		heavy[spec.Name] = s.heavy[spec.Name]
+		if len(spec.Endpoints) < 2 || spec.Asleep {
 			continue
 		}
 		input, sites, panicked := s.input(in, service, workloads[spec.Name], before)
-		input.Answers = answersOf(answers[spec.Name], service.All.Classes.Demand(), sites)
+		input.Answers = answers.of(spec.Name, service.All.Classes.Demand(), sites)
 		input.Shifts = moving.through(spec, input, sites)
-		state, known := s.states[spec.Name]
-		if !known {
-			state = loop.Remembered(spec.Splits)
-		}
-		next, out := loop.Step(loop.PolicyOf(&spec.Steering, spec.TTL), state, input)
+		state, output := loop.Step(loop.PolicyOf(&spec.Steering, spec.TTL), s.stateOf(spec, in.Current), input)
 		if panicked != "" {
-			out.Notes = append(out.Notes, panicked)
+			output.Notes = append(output.Notes, panicked)
 		}
-		states[spec.Name], outputs[spec.Name] = next, out
+		states[spec.Name], outputs[spec.Name], heavy[spec.Name] = state, output, output.Heavy
 	}
-	s.states, s.outputs, s.shifts = states, outputs, moving.done()
+	s.states, s.outputs, s.heavy, s.shifts = states, outputs, heavy, moving.done()
 }
 
 func (s *steering) compile(in Inputs) {
@@ -139,38 +138,4 @@ func sampleOf(o SiteObservation, workload string) *load.Sample {
 		sample.Rate, sample.InFlight, sample.Waiting = l.Rate, l.InFlight, l.Queued
 	}
 	return sample
-}
-
-// answerSums are the seconds for which clients were sent to sites, by service, demand class and site.
-type answerSums map[gslb.Name]map[plan.ClassKey]map[gslb.SiteID]int64
-
-func (a answerSums) add(list []signal.ServiceAnswers) {
-	for _, s := range list {
-		if a[s.Service] == nil {
-			a[s.Service] = map[plan.ClassKey]map[gslb.SiteID]int64{}
-		}
-		for _, c := range s.Classes {
-			key := plan.ClassKey(c.Class)
-			if a[s.Service][key] == nil {
-				a[s.Service][key] = map[gslb.SiteID]int64{}
-			}
-			for site, seconds := range c.Seconds {
-				a[s.Service][key][site] += seconds
-			}
-		}
-	}
-}
-
-// answersOf numbers the classes and sites of a service's answers; those of classes and sites that it has no more are left out.
-func answersOf(sums map[plan.ClassKey]map[gslb.SiteID]int64, demand *plan.Demand, sites map[gslb.SiteID]int) (list []loop.Answer) {
-	for key, bySite := range sums {
-		class, known := demand.Find(key)
-		for site, seconds := range bySite {
-			if at, ok := sites[site]; ok && known {
-				list = append(list, loop.Answer{Class: class, Site: at, Seconds: float64(seconds)})
-			}
-		}
-	}
-	slices.SortFunc(list, func(a, b loop.Answer) int { return cmp.Or(a.Class-b.Class, a.Site-b.Site) })
-	return list
 }

@@ -2,12 +2,14 @@ package hub
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/geodata/geotest"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -70,7 +72,7 @@ func TestOverloadMakesSplits(t *testing.T) {
 		if !s.due(in.Now) {
 			t.Fatal("a turn is not due after an epoch")
 		}
-		s.turn(in, nil)
+		s.turn(in, answerSums{})
 	}
 	if out := s.outputs[name]; len(out.Splits) > 0 {
 		t.Errorf("splits though nobody asked: %v", out.Splits)
@@ -92,7 +94,8 @@ func TestOverloadMakesSplits(t *testing.T) {
 
 // answeredTo counts answers to the clients near a site.
 func (s *steering) answeredTo(service gslb.Name, site gslb.SiteID, seconds int64) answerSums {
-	sums, demand := answerSums{}, s.compiled.Services[0].Demand
+	var sums answerSums
+	demand := s.compiled.Services[0].Demand
 	for _, c := range demand.List {
 		if len(c.Candidates) > 0 && s.compiled.Services[0].Spec.Endpoints[c.Candidates[0].Site].Site == site {
 			sums.add([]signal.ServiceAnswers{{Service: service, Classes: []signal.ClassAnswers{
@@ -109,12 +112,12 @@ func TestSplitsSurviveTheHub(t *testing.T) {
 	in, s := steered(t), steering{}
 	in.Now = in.Now.Add(15 * time.Second)
 	in.report(80, 20)
-	s.turn(in, nil)
+	s.turn(in, answerSums{})
 	key := s.compiled.Services[0].Demand.List[0].Key
 	split := plan.Split{Class: key, Shares: []plan.SiteShare{{Site: "fra", Share: 6000}, {Site: "iad", Share: 4000}}}
 	in.Current.Services[0].Splits = []plan.Split{split}
 	again := steering{}
-	again.turn(in, nil)
+	again.turn(in, answerSums{})
 	out := again.outputs["chat.shop.edge.example."]
 	if len(out.Splits) != 1 || out.Splits[0].Class != key {
 		t.Errorf("the splits are %v", out.Splits)
@@ -147,7 +150,7 @@ func TestJudgedDown(t *testing.T) {
 		}
 		in.Servers[name] = ServerObservation{Report: r, Received: in.Now}
 	}
-	s.turn(in, nil)
+	s.turn(in, answerSums{})
 	v := s.verdicts[endpointKey{"chat.shop.edge.example.", "fra"}]
 	if !v.Down || v.Reason != "probes of 2 of 3 name servers fail" {
 		t.Errorf("%+v", v)
@@ -163,7 +166,7 @@ func TestPolicyOfTheLoop(t *testing.T) {
 	for range 20 {
 		in.Now = in.Now.Add(15 * time.Second)
 		in.report(20, 20)
-		s.turn(in, nil)
+		s.turn(in, answerSums{})
 	}
 	out := s.outputs[service.Name]
 	if len(out.Splits) == 0 {
@@ -182,7 +185,7 @@ func (in *Inputs) failing(s *steering, requests uint64, ready int) SiteLoadInfo 
 	in.report(10, 10)
 	fra := &in.Reports["fra"].Report.Services[0]
 	fra.ReadyReplicas, fra.Load.RequestsTotal, fra.Load.Errors5xxTotal = ready, &requests, &requests
-	s.turn(*in, nil)
+	s.turn(*in, answerSums{})
 	return s.loads()[0].Sites[0]
 }
 
@@ -211,5 +214,29 @@ func TestPanic(t *testing.T) {
 		if !fra.Down || (fra.Counted > 0) != c.counts || (len(notes) > 0) != c.counts {
 			t.Errorf("%s: down %v for %s, %v counted, notes %q", c.name, fra.Down, fra.Why, fra.Counted, notes)
 		}
+	}
+}
+
+// Times that were measured to sites that the map does not have are a warning.
+func TestHubTellsOfUnknownTimes(t *testing.T) {
+	in, s := steered(t), steering{}
+	var b geodata.Builder
+	if err := b.RTT("rtt.yaml").Add(netip.MustParsePrefix("20.0.0.0/16"), []geodata.SiteRTT{{Site: "fra"}, {Site: "frankfurt"}}); err != nil {
+		t.Fatal(err)
+	}
+	if s.unknownTimes() != nil {
+		t.Error("trouble before the first turn")
+	}
+	s.turn(in, answerSums{})
+	if err := s.unknownTimes(); err != nil {
+		t.Errorf("a table without times: %v", err)
+	}
+	var err error
+	if in.Geo, err = b.Build(geodata.Origin{Source: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	s.turn(in, answerSums{})
+	if err := s.unknownTimes(); err == nil || !strings.Contains(err.Error(), "[frankfurt]") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -119,6 +120,8 @@ type Candidate struct {
 // Answer is how many answers named one site to one class.
 type Answer struct {
 	Class, Site int
+	// Resolver is who got them, if that is reported apart and sent no client subnet; the zero Addr is all others of the class.
+	Resolver netip.Addr
 	// Seconds is the sum of their TTLs: an answer that lives short is asked for again sooner, and stands for no more clients.
 	Seconds float64
 }
@@ -129,6 +132,8 @@ type Output struct {
 	Splits []plan.Split
 	// Brief lists the sites, by name, whose answers are to live short: they are above their low mark, or draining.
 	Brief []gslb.SiteID
+	// Heavy are the resolvers that carry more than 1/32 of a class of this service, sorted.
+	Heavy []netip.Addr
 	// Frozen says that more than half of the sites are silent, so that everything stays as it was.
 	Frozen bool
 	// Sites has the numbers that made the decision.

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"net/netip"
 	"time"
 
 	"tidegate.dev/tidegate/gslb"
@@ -51,8 +52,9 @@ type effect struct {
 	Answers float64     `json:"answers"`
 }
 
-// Remembered is the state of a loop that lost its own and finds the splits that name servers serve.
-func Remembered(splits []plan.Split) State {
+// Remembered is the state of a loop that lost its own and finds the splits that name servers serve, and
+// the heavy resolvers.
+func Remembered(splits []plan.Split, _ []netip.Addr) State {
 	s := State{Classes: map[plan.ClassKey]classState{}}
 	for _, split := range splits {
 		s.Classes[split.Class] = classState{Shares: split.Shares}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -18,47 +19,60 @@ type resolverKey struct {
 	resolver netip.Addr
 }
 
+// resolverSeconds is what a resolver of a class was answered, a row for each site in the order of their names.
 type resolverSeconds struct {
 	service gslb.Name
-	signal.ResolverAnswers
+	class   string
+	seconds int64 // of all rows
+	rows    []signal.ResolverAnswers
 }
 
-// heaviest takes what was answered to single resolvers since the last call: the heaviest of them, at most limit.
-func heaviest(snapshot *world.Snapshot, resolvers *tally.Resolvers, limit int) (list []resolverSeconds) {
-	for key, seconds := range resolverSums(snapshot, resolvers) {
+// heaviest takes what was answered to single resolvers since the last call, the heaviest of them first.
+func heaviest(snapshot *world.Snapshot, resolvers *tally.Resolvers) (list []resolverSeconds) {
+	for key, sites := range resolverSums(snapshot, resolvers) {
 		compiled := &snapshot.Plan.Services[key.service]
-		class := string(compiled.Demand.List[key.class].Key)
-		list = append(list, resolverSeconds{compiled.Spec.Name, signal.ResolverAnswers{Resolver: key.resolver, Class: class, Seconds: seconds}})
+		r := resolverSeconds{service: compiled.Spec.Name, class: string(compiled.Demand.List[key.class].Key)}
+		for _, site := range slices.Sorted(maps.Keys(sites)) {
+			r.seconds += sites[site]
+			r.rows = append(r.rows, signal.ResolverAnswers{Resolver: key.resolver, Class: r.class, Site: site, Seconds: sites[site]})
+		}
+		list = append(list, r)
 	}
 	slices.SortFunc(list, func(a, b resolverSeconds) int {
-		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), a.Resolver.Compare(b.Resolver), cmp.Compare(a.service, b.service))
+		return cmp.Or(cmp.Compare(b.seconds, a.seconds), a.rows[0].Resolver.Compare(b.rows[0].Resolver), cmp.Compare(a.service, b.service),
+			cmp.Compare(a.class, b.class))
 	})
-	return list[:min(len(list), limit)]
+	return list
 }
 
-// resolverSums takes the counts of the services that are served. Sources that can be no resolver's are left out: anybody
-// may invent one.
-func resolverSums(snapshot *world.Snapshot, resolvers *tally.Resolvers) map[resolverKey]int64 {
+// resolverSums takes the counts of the services that are served, by site. Sources that can be no resolver's are left out:
+// anybody may invent one.
+func resolverSums(snapshot *world.Snapshot, resolvers *tally.Resolvers) map[resolverKey]map[gslb.SiteID]int64 {
 	served := map[uint32]int{}
 	for i := range snapshot.Plan.Services {
 		if number := snapshot.Service(i).Tally.Number(); number != 0 {
 			served[number] = i
 		}
 	}
-	sums := map[resolverKey]int64{}
-	resolvers.Take(func(number uint32, class int, resolver netip.Addr, seconds int64) bool {
+	sums := map[resolverKey]map[gslb.SiteID]int64{}
+	resolvers.Take(func(number uint32, class, endpoint int, resolver netip.Addr, seconds int64) bool {
 		service, known := served[number]
 		if known && gslb.Unicast(resolver) {
-			sums[resolverKey{service, class, resolver}] += seconds
+			key := resolverKey{service, class, resolver}
+			if sums[key] == nil {
+				sums[key] = map[gslb.SiteID]int64{}
+			}
+			sums[key][snapshot.Plan.Services[service].Endpoints[endpoint].Site] += seconds
 		}
 		return known
 	})
 	return sums
 }
 
-// addResolvers puts resolvers beside the classes of their services. One whose class is not reported is left out, since
-// nobody could say which part of it that is.
-func addResolvers(list []signal.ServiceAnswers, resolvers []resolverSeconds) {
+// addResolvers puts resolvers beside the classes of their services, the heaviest, as many as a report may have and as fit in
+// the bytes. All rows of a resolver are there or none: a part of what it got would be taken for the whole. One whose class is
+// not reported is left out, since nobody could say which part of it that is.
+func addResolvers(list []signal.ServiceAnswers, resolvers []resolverSeconds, bytes int) {
 	type place struct {
 		service gslb.Name
 		class   string
@@ -69,9 +83,16 @@ func addResolvers(list []signal.ServiceAnswers, resolvers []resolverSeconds) {
 			at[place{s.Service, c.Class}] = i
 		}
 	}
+	taken, rows := 0, 0
 	for _, r := range resolvers {
-		if i, reported := at[place{r.service, r.Class}]; reported {
-			list[i].Resolvers = append(list[i].Resolvers, r.ResolverAnswers)
+		i, reported := at[place{r.service, r.class}]
+		if !reported {
+			continue
 		}
+		taken, rows, bytes = taken+1, rows+len(r.rows), bytes-encoded(r.rows)
+		if taken > signal.MaxResolvers || rows > signal.MaxResolverRows || bytes < 0 {
+			return
+		}
+		list[i].Resolvers = append(list[i].Resolvers, r.rows...)
 	}
 }

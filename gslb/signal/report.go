@@ -94,20 +94,25 @@ type ClassAnswers struct {
 	Seconds map[gslb.SiteID]int64 `json:"seconds"`
 }
 
-// ResolverAnswers is what it answered to one resolver, which is part of what it answered to the class.
+// ResolverAnswers is what it answered to one resolver about one site, which is part of what it answered to the class. A
+// resolver has a row for each demand class of its clients and each site that they were sent to.
 type ResolverAnswers struct {
 	Resolver netip.Addr `json:"resolver"`
 	// Class is the key of the demand class of the resolver's clients.
 	Class string `json:"class"`
+	// Site is where it was sent. Empty: a name server from before does not say, and who reads the row leaves it out.
+	Site gslb.SiteID `json:"site,omitempty"`
 	// Seconds is the sum of the answers' TTLs.
 	Seconds int64 `json:"seconds"`
 }
 
-// MaxAnswers bounds the classes of all services in one report, MaxResolvers the resolvers: what is more is left out, the
-// least first.
+// MaxAnswers bounds the classes of all services in one report, MaxResolvers the resolvers, each counted once for each class
+// that it asks for, and MaxResolverRows their rows: as many as the sites that a class goes to. What is more is left out, the
+// least first, and so is what MaxReportBytes has no room for.
 const (
-	MaxAnswers   = 5_000
-	MaxResolvers = 1_000
+	MaxAnswers      = 5_000
+	MaxResolvers    = 1_000
+	MaxResolverRows = 8 * MaxResolvers
 )
 
 // DeadEndpoint is an endpoint that a name server's probes call down.
@@ -142,9 +147,9 @@ func (r NameServerReport) check() error {
 	if err := checkVersion(r.Version); err != nil {
 		return err
 	}
-	classes, resolvers := 0, 0
+	classes, resolvers, rows := 0, 0, 0
 	for _, s := range r.Answers {
-		classes, resolvers = classes+len(s.Classes), resolvers+len(s.Resolvers)
+		classes, resolvers, rows = classes+len(s.Classes), resolvers+s.resolvers(), rows+len(s.Resolvers)
 		for _, a := range s.Resolvers {
 			if err := a.check(); err != nil {
 				return fmt.Errorf("%w: %s: %w", ErrReport, s.Service, err)
@@ -164,7 +169,23 @@ func (r NameServerReport) check() error {
 	if resolvers > MaxResolvers {
 		return fmt.Errorf("%w: answers to %d resolvers, the limit is %d", ErrReport, resolvers, MaxResolvers)
 	}
+	if rows > MaxResolverRows {
+		return fmt.Errorf("%w: %d rows of resolvers, the limit is %d", ErrReport, rows, MaxResolverRows)
+	}
 	return nil
+}
+
+// resolvers is how many they are, each counted once for each class.
+func (s ServiceAnswers) resolvers() int {
+	type resolverClass struct {
+		resolver netip.Addr
+		class    string
+	}
+	counted := map[resolverClass]bool{}
+	for _, a := range s.Resolvers {
+		counted[resolverClass{a.Resolver, a.Class}] = true
+	}
+	return len(counted)
 }
 
 // check refuses above all what no map may have as a resolver: one such row would keep the hub from publishing.

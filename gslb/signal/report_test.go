@@ -26,10 +26,22 @@ func TestDecodeNameServerRefuses(t *testing.T) {
 		}
 		return []ServiceAnswers{s}
 	}
+	everywhere := func(n, sites int) []ServiceAnswers { // each row at as many sites
+		s := resolvers(n, "192.0.2.53", 30)
+		one := s[0].Resolvers
+		s[0].Resolvers = nil
+		for site := range sites {
+			for _, a := range one {
+				a.Site = gslb.SiteID(fmt.Sprint("s", site))
+				s[0].Resolvers = append(s[0].Resolvers, a)
+			}
+		}
+		return s
+	}
 	unknown := resolvers(1, "192.0.2.53", 30)
 	unknown[0].Resolvers[0].Resolver = netip.Addr{}
 	for want, r := range map[string]NameServerReport{
-		"":                             {Version: Version, Answers: resolvers(MaxResolvers, "2001:db8:1111:2222:3333:4444:5555:6666", 86400)},
+		"8001 rows of resolvers, the":  {Version: Version, Answers: everywhere(1, MaxResolverRows+1)},
 		"to 1001 resolvers, the limit": {Version: Version, Answers: resolvers(MaxResolvers+1, "192.0.2.53", 30)},
 		"192.0.2.53 for -1 s":          {Version: Version, Answers: resolvers(1, "192.0.2.53", -1)},
 		"192.0.2.53 for 1099511627777": {Version: Version, Answers: resolvers(1, "192.0.2.53", MaxAnswerSeconds+1)},
@@ -45,12 +57,20 @@ func TestDecodeNameServerRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = DecodeNameServer(data)
-		if want == "" && err != nil || want != "" && (!errors.Is(err, ErrReport) || !strings.Contains(err.Error(), want)) {
+		if _, err = DecodeNameServer(data); !errors.Is(err, ErrReport) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
-		if len(data) > MaxReportBytes && want == "" {
-			t.Errorf("a report with all the answers that it may have has %d bytes, the limit is %d", len(data), MaxReportBytes)
+	}
+	for name, answers := range map[string][]ServiceAnswers{
+		"as many resolvers as it may have, each at one site":    resolvers(MaxResolvers, "2001:db8:1111:2222:3333:4444:5555:6666", 86400),
+		"as many resolvers, each at as many sites as it may be": everywhere(MaxResolvers, MaxResolverRows/MaxResolvers),
+	} {
+		data, err := json.Marshal(NameServerReport{Version: Version, Answers: answers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeNameServer(data); err != nil {
+			t.Errorf("%s, %d bytes: %v", name, len(data), err)
 		}
 	}
 	if _, err := DecodeNameServer([]byte("{")); !errors.Is(err, ErrReport) {
@@ -61,7 +81,7 @@ func TestDecodeNameServerRefuses(t *testing.T) {
 // Whatever comes in is read or refused, and what is read can be written.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"version":1,"name":"ns1","generation":7,"answers":[{"service":"a.","classes":[{"class":"x","seconds":{"fra":30}}]}]}`))
-	f.Add([]byte(`{"version":1,"name":"ns1","answers":[{"service":"a.","resolvers":[{"resolver":"2001:db8::53","class":"x","seconds":30}]}]}`))
+	f.Add([]byte(`{"version":1,"name":"ns1","answers":[{"service":"a.","resolvers":[{"resolver":"2001:db8::53","class":"x","site":"fra","seconds":30},{"resolver":"2001:db8::53","class":"x","seconds":30}]}]}`))
 	f.Add([]byte(`{"version":1,"site":"fra","services":[{"workload":"shop/Deployment/chat","readyReplicas":2,"addresses":["192.0.2.1"],"load":{"rateMilliRPS":5}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, decode := range []func([]byte) (any, error){
@@ -84,16 +104,16 @@ func FuzzDecode(f *testing.F) {
 
 // mapTakes holds what a decoded report says of resolvers against what maps take.
 func mapTakes(t *testing.T, r NameServerReport) {
-	rows := 0
+	resolvers, rows := 0, 0
 	for _, s := range r.Answers {
-		rows += len(s.Resolvers)
+		resolvers, rows = resolvers+s.resolvers(), rows+len(s.Resolvers)
 		for _, a := range s.Resolvers {
 			if !gslb.Unicast(a.Resolver) || a.Seconds < 0 {
 				t.Errorf("%+v was read", a)
 			}
 		}
 	}
-	if rows > MaxResolvers {
-		t.Errorf("%d resolvers were read", rows)
+	if resolvers > MaxResolvers || rows > MaxResolverRows {
+		t.Errorf("%d resolvers in %d rows were read", resolvers, rows)
 	}
 }

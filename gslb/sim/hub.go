@@ -191,7 +191,7 @@ func (p *Production) hearResolvers(n *nameServer) {
 			p.hub.heavy.HearClass(of(at/sites), seconds)
 		}
 	}
-	n.resolvers.Take(func(_ uint32, class int, resolver netip.Addr, seconds int64) bool {
+	n.resolvers.Take(func(_ uint32, class, _ int, resolver netip.Addr, seconds int64) bool {
 		p.hub.heavy.HearResolver(of(class), resolver, seconds)
 		return true
 	})

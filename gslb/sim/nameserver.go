@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"tidegate.dev/tidegate/gslb/health"
@@ -100,6 +101,6 @@ func (n *nameServer) count(to *askerInfo, answer Answer) {
 	seconds := int64(answer.TTL / time.Second)
 	n.answers[int(to.class)*sites+answer.Site] += seconds
 	if to.resolver.IsValid() {
-		n.snapshot.Service(0).Tally.AddResolver(int(to.class), to.resolver, seconds)
+		n.snapshot.Service(0).Tally.AddResolver(int(to.class), slices.Index(n.served.siteOf, answer.Site), to.resolver, seconds)
 	}
 }

@@ -6,9 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// Resolvers counts for how long the answers live that go to single resolvers, by service and demand class: those to
-// resolvers that send no client subnet. It is a table of one fixed size, 1.6 MB, for all services of a name server, since
-// anybody may invent addresses. What is heavy is counted exactly, what is light may be missing.
+// Resolvers counts for how long the answers live that go to single resolvers, by service, endpoint and demand class: those
+// to resolvers that send no client subnet. It is a table of one fixed size, 1.6 MB, for all services of a name server,
+// since anybody may invent addresses. What is heavy is counted exactly, what is light may be missing.
+//
+// The endpoint is a part of the key: a resolver has a cell for each endpoint that it is sent to, in buckets that have
+// nothing to do with each other. Most are sent to one endpoint; only a heavy one is sent to all that its class goes to, at
+// most eight, and has answers enough to hold as many cells.
 //
 // A key has a bucket of eight cells, as in HeavyGuardian (Yang et al., KDD 2018, doi 10.1145/3219819.3219978; with one cell
 // it is HeavyKeeper, Gong et al., USENIX ATC 2018): a stranger takes an answer from the weakest cell, with a probability
@@ -58,7 +62,7 @@ const (
 // key is what is counted for.
 type key struct {
 	high, low uint64 // the address in its IPv6 form
-	what      uint64 // the service's number, then the class
+	what      uint64 // the service's number, then 16 bits each of the class and of the endpoint
 }
 
 // NewResolvers makes an empty table. The seed should be secret: who knows it can choose addresses of one bucket.
@@ -68,13 +72,17 @@ func newResolvers(seed uint64, bits uint) *Resolvers {
 	return &Resolvers{seed: seed, shift: 64 - bits, buckets: make([]bucket, 1<<bits), misses: make([]atomic.Uint64, 1<<bits)}
 }
 
-func keyOf(resolver netip.Addr, service uint32, class int) key {
+func keyOf(resolver netip.Addr, service uint32, class, endpoint int) key {
 	octets := resolver.As16()
 	return key{
 		high: binary.BigEndian.Uint64(octets[:8]), low: binary.BigEndian.Uint64(octets[8:]),
-		what: uint64(service)<<32 | uint64(uint32(class)),
+		what: uint64(service)<<32 | uint64(uint16(class))<<16 | uint64(uint16(endpoint)),
 	}
 }
+
+func (k key) service() uint32 { return uint32(k.what >> 32) }
+func (k key) class() int      { return int(uint16(k.what >> 16)) }
+func (k key) endpoint() int   { return int(uint16(k.what)) }
 
 func (k key) resolver() netip.Addr {
 	var octets [16]byte
@@ -164,7 +172,7 @@ var decay = func() (table [256]uint64) {
 
 // Take gives what was added since the last Take to count, and begins anew. One key may come more than once. What count
 // says is of no service any more is forgotten.
-func (r *Resolvers) Take(count func(service uint32, class int, resolver netip.Addr, seconds int64) (known bool)) {
+func (r *Resolvers) Take(count func(service uint32, class, endpoint int, resolver netip.Addr, seconds int64) (known bool)) {
 	if r == nil {
 		return
 	}
@@ -180,7 +188,7 @@ func (r *Resolvers) Take(count func(service uint32, class int, resolver netip.Ad
 			if seconds == 0 && !idle {
 				continue
 			}
-			if idle || r.mark(k) != mark || !count(uint32(k.what>>32), int(uint32(k.what)), k.resolver(), seconds) {
+			if idle || r.mark(k) != mark || !count(k.service(), k.class(), k.endpoint(), k.resolver(), seconds) {
 				b.mark[i].CompareAndSwap(mark, free)
 			}
 		}

@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"net/netip"
@@ -10,10 +11,25 @@ import (
 	"testing"
 )
 
-// asker is a resolver and a class of its clients.
+// asker is a resolver, a class of its clients, and an endpoint that they are sent to.
 type asker struct {
 	resolver netip.Addr
 	class    int
+	endpoint int
+}
+
+// A class goes to as many endpoints at most, and so does each resolver that carries 1/32 of it, slot by slot (plan.HeavySlot);
+// manyHeavy is how many do, if all of the classes are theirs. The others keep to one endpoint for a TTL.
+const (
+	slot      = 3 // seconds
+	classes   = 7
+	endpoints = 8
+	manyHeavy = 32 * classes >> scaleBits
+)
+
+// add counts an answer to an asker.
+func (s *Service) add(a asker, seconds int64) {
+	s.AddResolver(a.class, a.endpoint, a.resolver, seconds)
 }
 
 // exact is the dumb reference: a map of everybody.
@@ -30,16 +46,25 @@ func (e exact) heaviest(n int) (list []asker) {
 		if d := e[b] - e[a]; d != 0 {
 			return int(d)
 		}
-		return a.resolver.Compare(b.resolver)
+		return cmp.Or(a.resolver.Compare(b.resolver), a.class-b.class, a.endpoint-b.endpoint)
 	})
 	return list[:min(n, len(list))]
+}
+
+// whole puts a resolver's endpoints together.
+func (e exact) whole() exact {
+	sums := exact{}
+	for a, seconds := range e {
+		sums.add(asker{resolver: a.resolver, class: a.class}, seconds)
+	}
+	return sums
 }
 
 // taken sums what a table has counted.
 func taken(r *Resolvers) exact {
 	sums := exact{}
-	r.Take(func(_ uint32, class int, resolver netip.Addr, seconds int64) bool {
-		sums.add(asker{resolver, class}, seconds)
+	r.Take(func(_ uint32, class, endpoint int, resolver netip.Addr, seconds int64) bool {
+		sums.add(asker{resolver, class, endpoint}, seconds)
 		return true
 	})
 	return sums
@@ -77,9 +102,18 @@ func newCrowd(seed uint64, resolvers uint64) crowd {
 	return crowd{rng, rand.NewZipf(rng, 1.1, 1, resolvers-1)}
 }
 
-func (c crowd) next() (a asker, seconds int64) {
+// ask has one of them ask once. A heavy one comes back with every slot, and is sent to any endpoint of its class.
+func (c crowd) ask(count func(a asker, seconds int64)) {
 	i := int(c.zipf.Uint64())
-	return asker{resolverOf(i), i % 7}, []int64{10, 30, 60}[i%3]
+	a, ttl := asker{resolverOf(i), i % classes, i % endpoints}, []int64{10, 30, 60}[i%3]
+	if i >= manyHeavy {
+		count(a, ttl)
+		return
+	}
+	for range ttl / slot {
+		a.endpoint = c.rng.IntN(endpoints)
+		count(a, slot)
+	}
 }
 
 // expectHeavy holds the heaviest of the reference against the table: none is missing, and none is wrong by more than a part.
@@ -106,14 +140,16 @@ func expectHeavy(t *testing.T, got, want exact, n int, part float64) {
 func TestHeavyResolversAreCounted(t *testing.T) {
 	for seed := range uint64(3) {
 		r, want, c := scaledTable(seed), exact{}, newCrowd(seed, uint64(scaled(100_000)))
-		s := New(7, 1).Counting(r)
+		s := New(classes, endpoints).Counting(r)
 		for range scaled(1_000_000) {
-			a, seconds := c.next()
-			s.AddResolver(a.class, a.resolver, seconds)
-			want.add(a, seconds)
+			c.ask(func(a asker, seconds int64) {
+				s.add(a, seconds)
+				want.add(a, seconds)
+			})
 		}
 		got := taken(r)
 		expectHeavy(t, got, want, scaled(1000), 0.03)
+		expectHeavy(t, got.whole(), want.whole(), scaled(1000), 0.06)
 		for a, seconds := range got {
 			if seconds > want[a] {
 				t.Fatalf("%v has %d s, counted %d", a, want[a], seconds)
@@ -131,20 +167,22 @@ func TestSpoofedAddressesPushNobodyOut(t *testing.T) {
 	for name, first := range map[string]int{"a known crowd is attacked": 2, "an attack from the start": 0} {
 		t.Run(name, func(t *testing.T) {
 			r, c := scaledTable(7), newCrowd(7, uint64(scaled(5_000)))
-			s := New(7, 1).Counting(r)
+			s := New(classes, endpoints).Counting(r)
 			for report := range first + 4 {
 				want := exact{}
 				for range scaled(100_000) {
-					a, seconds := c.next()
-					s.AddResolver(a.class, a.resolver, seconds)
-					want.add(a, seconds)
+					c.ask(func(a asker, seconds int64) {
+						s.add(a, seconds)
+						want.add(a, seconds)
+					})
 					for attack := 0; report >= first && attack < 3; attack++ {
-						s.AddResolver(0, spoofed(c.rng), 60)
+						s.AddResolver(0, 0, spoofed(c.rng), 60)
 					}
 				}
 				got := taken(r)
 				if report >= 2 { // what it takes to be known
 					expectHeavy(t, got, want, scaled(300), 0.03)
+					expectHeavy(t, got.whole(), want.whole(), scaled(300), 0.03)
 				}
 			}
 		})
@@ -154,20 +192,18 @@ func TestSpoofedAddressesPushNobodyOut(t *testing.T) {
 // Whoever becomes heavy while the table is full of others gets in.
 func TestNewcomersGetIn(t *testing.T) {
 	r, c := smallTable(3), newCrowd(3, 100_000)
-	s := New(7, 1).Counting(r)
+	s := New(classes, endpoints).Counting(r)
 	for range 20_000 {
-		a, seconds := c.next()
-		s.AddResolver(a.class, a.resolver, seconds)
+		c.ask(s.add)
 	}
 	taken(r)
-	newcomer := asker{netip.MustParseAddr("203.0.113.9"), 5}
+	newcomer := asker{netip.MustParseAddr("203.0.113.9"), 5, 3}
 	const asks = 300
 	for range asks {
 		for range 100 {
-			a, seconds := c.next()
-			s.AddResolver(a.class, a.resolver, seconds)
+			c.ask(s.add)
 		}
-		s.AddResolver(newcomer.class, newcomer.resolver, 30)
+		s.add(newcomer, 30)
 	}
 	if got := taken(r)[newcomer]; got < asks*30*95/100 {
 		t.Errorf("%d s of %d", got, asks*30)
@@ -183,17 +219,17 @@ func TestSlowResolversAreGuarded(t *testing.T) {
 	for report := range reports {
 		for i := range resolvers {
 			if report%3 == i%3 {
-				s.AddResolver(0, resolverOf(i), 30)
+				s.AddResolver(0, 0, resolverOf(i), 30)
 			}
 		}
 		if report >= reports/2 {
 			for range attack {
-				s.AddResolver(0, spoofed(rng), 30)
+				s.AddResolver(0, 0, spoofed(rng), 30)
 			}
 		}
 		got := taken(r)
 		for i := range resolvers {
-			if report >= reports/2 && report%3 == i%3 && got[asker{resolverOf(i), 0}] != 30 {
+			if report >= reports/2 && report%3 == i%3 && got[asker{resolverOf(i), 0, 0}] != 30 {
 				lost++
 			}
 		}
@@ -210,14 +246,14 @@ func TestStrangersWearCellsDown(t *testing.T) {
 		r, rng := newResolvers(1, 0), rand.New(rand.NewPCG(1, 1))
 		s := New(1, 1).Counting(r)
 		for i := range 20 * bucketCells {
-			s.AddResolver(0, resolverOf(i%bucketCells), 30)
+			s.AddResolver(0, 0, resolverOf(i%bucketCells), 30)
 		}
 		for range strangers {
-			s.AddResolver(0, spoofed(rng), 30)
+			s.AddResolver(0, 0, spoofed(rng), 30)
 		}
 		got, left := taken(r), 0
 		for i := range bucketCells {
-			if got[asker{resolverOf(i), 0}] == 20*30 {
+			if got[asker{resolverOf(i), 0, 0}] == 20*30 {
 				left++
 			}
 		}
@@ -232,9 +268,9 @@ func TestForgottenServices(t *testing.T) {
 	r := NewResolvers(1)
 	old, next := New(1, 1).Counting(r), New(1, 1).Counting(r)
 	addr := netip.MustParseAddr("192.0.2.53")
-	old.AddResolver(0, addr, 30)
-	next.AddResolver(0, addr, 60)
-	known := func(service uint32, class int, resolver netip.Addr, seconds int64) bool {
+	old.AddResolver(0, 0, addr, 30)
+	next.AddResolver(0, 0, addr, 60)
+	known := func(service uint32, class, _ int, resolver netip.Addr, seconds int64) bool {
 		if service == next.Number() && (class != 0 || resolver != addr || seconds != 60) {
 			t.Errorf("class %d, %v: %d s", class, resolver, seconds)
 		}
@@ -266,13 +302,13 @@ func cellsOf(r *Resolvers) (taken int) {
 func TestAddResolverCountsOnlyItsOwn(t *testing.T) {
 	r, addr := NewResolvers(1), netip.MustParseAddr("192.0.2.53")
 	s := New(2, 1).Counting(r)
-	for _, class := range []int{-1, 2} {
-		s.AddResolver(class, addr, 30)
+	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 1}} {
+		s.AddResolver(at[0], at[1], addr, 30)
 	}
-	New(2, 1).AddResolver(0, addr, 30)
-	New(2, 1).Counting(nil).AddResolver(0, addr, 30)
+	New(2, 1).AddResolver(0, 0, addr, 30)
+	New(2, 1).Counting(nil).AddResolver(0, 0, addr, 30)
 	var none *Service
-	none.AddResolver(0, addr, 30)
+	none.AddResolver(0, 0, addr, 30)
 	if got := taken(r); len(got) > 0 || none.Number() != 0 {
 		t.Errorf("counted %v", got)
 	}
@@ -289,7 +325,7 @@ func TestResolversTogether(t *testing.T) {
 	for range goroutines {
 		adding.Go(func() {
 			for i := range answers {
-				s.AddResolver(0, resolverOf(i%resolvers), 30)
+				s.AddResolver(0, 0, resolverOf(i%resolvers), 30)
 			}
 		})
 	}
@@ -315,7 +351,7 @@ func TestResolversTogether(t *testing.T) {
 func TestAddResolverAllocatesNothing(t *testing.T) {
 	r, rng := NewResolvers(1), rand.New(rand.NewPCG(1, 1))
 	s := New(1, 1).Counting(r)
-	if n := testing.AllocsPerRun(10_000, func() { s.AddResolver(0, spoofed(rng), 30) }); n != 0 {
+	if n := testing.AllocsPerRun(10_000, func() { s.AddResolver(0, 0, spoofed(rng), 30) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -326,28 +362,27 @@ func BenchmarkAdd(b *testing.B) {
 	c := newCrowd(1, 100_000)
 	var known, strangers [1 << 16]asker
 	for i := range known {
-		known[i], _ = c.next()
-		strangers[i] = asker{spoofed(c.rng), 0}
+		c.ask(func(a asker, _ int64) { known[i] = a })
+		strangers[i] = asker{spoofed(c.rng), 0, 0}
 	}
 	r := NewResolvers(1)
-	s := New(7, 8).Counting(r)
+	s := New(classes, endpoints).Counting(r)
 	for range 20 {
 		for _, a := range known {
-			s.AddResolver(a.class, a.resolver, 30)
+			s.add(a, 30)
 		}
 	}
 	b.Run("class", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			s.Add(i%7, i%8, 30)
+			s.Add(i%classes, i%endpoints, 30)
 		}
 	})
 	run := func(name string, askers []asker) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				a := &askers[i&(len(askers)-1)]
-				s.AddResolver(a.class, a.resolver, 30)
+				s.add(askers[i&(len(askers)-1)], 30)
 			}
 		})
 	}
@@ -358,8 +393,7 @@ func BenchmarkAdd(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for i := 0; pb.Next(); i++ {
-				a := &known[i&(len(known)-1)]
-				s.AddResolver(a.class, a.resolver, 30)
+				s.add(known[i&(len(known)-1)], 30)
 			}
 		})
 	})

@@ -1,8 +1,8 @@
 // Package tally counts what a name server answers: for how long it sent the clients of each demand class to each site, and
-// for how long the answers of the heaviest resolvers live.
+// to which resolvers, as far as those are the heaviest.
 //
 // It stands beside the query path, which only adds; gslb/node takes what was added into every report to the hub, where
-// gslb/loop estimates the demand from it and finds heavy resolvers. A Service belongs to one service with one set of
+// gslb/loop estimates the demand from it, that of heavy resolvers apart. A Service belongs to one service with one set of
 // demand classes, Resolvers to all services of a name server; any number of goroutines may add to them. It is pure.
 package tally
 
@@ -19,7 +19,7 @@ type Service struct {
 	number    uint32     // in resolvers
 }
 
-// New makes an empty tally for demand classes and endpoints by their numbers.
+// New makes an empty tally for demand classes and endpoints by their numbers, at most 65,536 of each.
 func New(classes, endpoints int) *Service {
 	return &Service{rows: make([]atomic.Pointer[[]atomic.Int64], classes), endpoints: endpoints}
 }
@@ -41,16 +41,16 @@ func (s *Service) Number() uint32 {
 }
 
 // AddResolver counts an answer to a resolver that sent no client subnet, by its TTL, beside Add.
-func (s *Service) AddResolver(class int, resolver netip.Addr, ttlSeconds int64) {
-	if s == nil || s.resolvers == nil || class < 0 || class >= len(s.rows) {
+func (s *Service) AddResolver(class, endpoint int, resolver netip.Addr, ttlSeconds int64) {
+	if !s.has(class, endpoint) || s.resolvers == nil {
 		return
 	}
-	s.resolvers.add(keyOf(resolver, s.number, class), ttlSeconds)
+	s.resolvers.add(keyOf(resolver, s.number, class, endpoint), ttlSeconds)
 }
 
 // Add counts an answer by its TTL. What is not of the tally is not counted.
 func (s *Service) Add(class, endpoint int, ttlSeconds int64) {
-	if s == nil || class < 0 || class >= len(s.rows) || endpoint < 0 || endpoint >= s.endpoints {
+	if !s.has(class, endpoint) {
 		return
 	}
 	row := s.rows[class].Load()
@@ -58,6 +58,11 @@ func (s *Service) Add(class, endpoint int, ttlSeconds int64) {
 		row = s.begin(class)
 	}
 	(*row)[endpoint].Add(ttlSeconds)
+}
+
+// has says whether the tally is of a class and an endpoint. A fallback's answers are of none.
+func (s *Service) has(class, endpoint int) bool {
+	return s != nil && class >= 0 && class < len(s.rows) && endpoint >= 0 && endpoint < s.endpoints
 }
 
 // begin makes a class' row; of several that try at once, one wins.

@@ -64,7 +64,7 @@ func (a *answerer) count(index int, d steer.Decision) {
 	tally, seconds := a.snapshot.Service(index).Tally, int64(d.TTL/time.Second)
 	tally.Add(d.Demand, d.Endpoint, seconds)
 	if client := &a.client.subnet; !client.FromECS {
-		tally.AddResolver(d.Demand, client.Prefix.Addr(), seconds)
+		tally.AddResolver(d.Demand, d.Endpoint, client.Prefix.Addr(), seconds)
 	}
 }
 

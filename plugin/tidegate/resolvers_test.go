@@ -13,7 +13,7 @@ import (
 	"tidegate.dev/tidegate/gslb/steer"
 )
 
-// Answers to resolvers that send no client subnet, or one of no bits, are reported by resolver; others by class alone.
+// Answers to resolvers that send no client subnet, or one of no bits, are reported by resolver and site; others by class alone.
 func TestAnswersToResolversAreReported(t *testing.T) {
 	s := settings{world: filepath.Join(t.TempDir(), "world.yaml")}
 	put(t, s.world, nearWorld)
@@ -25,13 +25,14 @@ func TestAnswersToResolversAreReported(t *testing.T) {
 	for _, q := range []query{
 		{remote: "84.128.0.53"}, {remote: "84.128.0.53"}, {remote: "84.128.0.53", edns: true}, {remote: "84.128.0.54", ecs: "0.0.0.0/0"},
 		{remote: "84.128.0.55", ecs: "84.128.0.0/24"}, {remote: "2003:c0::53"},
+		{remote: "12.0.0.53"},
 	} {
 		q.name, q.qtype = chat, dns.TypeA
 		ask(t, h, q)
 	}
 	ask(t, h, query{remote: "84.128.0.56", name: chat, qtype: dns.TypeAAAA}) // no data
 	report := server.node.Report("ns1", time.Now())
-	got, classes := map[netip.Addr]int64{}, int64(0)
+	got, classes := map[string]int64{}, int64(0)
 	for _, a := range report.Answers {
 		for _, c := range a.Classes {
 			for _, seconds := range c.Seconds {
@@ -39,15 +40,13 @@ func TestAnswersToResolversAreReported(t *testing.T) {
 			}
 		}
 		for _, r := range a.Resolvers {
-			got[r.Resolver] += r.Seconds
+			got[fmt.Sprint(r.Resolver, " ", r.Site)] += r.Seconds
 		}
 	}
 	const ttl = 30
-	want := map[netip.Addr]int64{
-		netip.MustParseAddr("84.128.0.53"): 3 * ttl, netip.MustParseAddr("84.128.0.54"): ttl, netip.MustParseAddr("2003:c0::53"): ttl,
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) || classes != 6*ttl {
-		t.Errorf("reported %v of %d s, want %v of %d s", got, classes, want, 6*ttl)
+	want := map[string]int64{"84.128.0.53 fra": 3 * ttl, "84.128.0.54 fra": ttl, "2003:c0::53 fra": ttl, "12.0.0.53 iad": ttl}
+	if fmt.Sprint(got) != fmt.Sprint(want) || classes != 7*ttl {
+		t.Errorf("reported %v of %d s, want %v of %d s", got, classes, want, 7*ttl)
 	}
 }
 
