@@ -2,8 +2,10 @@ package hub
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
@@ -31,6 +33,47 @@ type resolverAnswers struct {
 
 // maxResolverAnswers bounds what is remembered of single resolvers between two turns. What is more counts with its class.
 const maxResolverAnswers = 100_000
+
+// countedAnswers are those of one name server, over so long as it counted them. It reports every ten seconds, and an epoch is
+// fifteen: what reports bring between two turns are sometimes twice as many as other times.
+type countedAnswers struct {
+	answerSums
+	counted time.Duration // 0 is not known
+}
+
+func (c *countedAnswers) add(r *signal.NameServerReport) {
+	c.answerSums.add(r.Answers)
+	c.counted += time.Duration(r.CountedMillis) * time.Millisecond
+}
+
+// enough says whether that is so long that it may stand for an epoch.
+func (c *countedAnswers) enough() bool { return c.counted == 0 || c.counted > loop.Epoch/3 }
+
+// perEpoch is how many answers of an epoch so many are.
+func (c *countedAnswers) perEpoch(seconds int64) int64 {
+	if c.counted == 0 {
+		return seconds
+	}
+	return int64(math.Round(float64(seconds) * float64(loop.Epoch) / float64(c.counted)))
+}
+
+// merge adds those of a name server, as many as an epoch has.
+func (a *answerSums) merge(c *countedAnswers) {
+	for name, s := range c.services {
+		of := a.service(name)
+		for key, sites := range s.classes {
+			if of.classes[key] == nil {
+				of.classes[key] = map[gslb.SiteID]int64{}
+			}
+			for site, seconds := range sites {
+				of.classes[key][site] += c.perEpoch(seconds)
+			}
+		}
+		for key, seconds := range s.resolvers {
+			of.resolvers[key] += c.perEpoch(seconds)
+		}
+	}
+}
 
 func (a *answerSums) add(list []signal.ServiceAnswers) {
 	for _, s := range list {

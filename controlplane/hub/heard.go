@@ -21,12 +21,12 @@ type heard struct {
 	mu      sync.Mutex
 	sites   map[gslb.SiteID]SiteObservation
 	servers map[string]ServerObservation
-	answers answerSums // since they were last taken
+	answers map[string]*countedAnswers // by name server, since they were last taken
 	refused uint64
 }
 
 func newHeard(log *slog.Logger, news func()) *heard {
-	return &heard{log: log, news: news, sites: map[gslb.SiteID]SiteObservation{}, servers: map[string]ServerObservation{}}
+	return &heard{log: log, news: news, sites: map[gslb.SiteID]SiteObservation{}, servers: map[string]ServerObservation{}, answers: map[string]*countedAnswers{}}
 }
 
 // take reads one report. Who sent it is proven by the bus; a report that speaks for another is refused.
@@ -93,7 +93,10 @@ func (h *heard) takeServer(r bushub.Report) (news bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before, known := h.servers[report.Name]
-	h.answers.add(report.Answers)
+	if h.answers[report.Name] == nil {
+		h.answers[report.Name] = new(countedAnswers)
+	}
+	h.answers[report.Name].add(&report)
 	report.Answers = nil
 	h.servers[report.Name] = ServerObservation{Report: report, Received: r.Received}
 	return !known || before.Report.Generation != report.Generation || before.Report.Refused != report.Refused, nil
@@ -107,12 +110,16 @@ func (h *heard) all() (map[gslb.SiteID]SiteObservation, map[string]ServerObserva
 	return maps.Clone(h.sites), maps.Clone(h.servers)
 }
 
-// takeAnswers are what name servers reported as answered since the last call.
-func (h *heard) takeAnswers() answerSums {
+// takeAnswers are what name servers answered in one epoch, by their reports since the last call.
+func (h *heard) takeAnswers() (taken answerSums) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	taken := h.answers
-	h.answers = answerSums{}
+	for server, answers := range h.answers {
+		if answers.enough() {
+			taken.merge(answers)
+			delete(h.answers, server)
+		}
+	}
 	return taken
 }
 

@@ -30,6 +30,7 @@ type capacity struct {
 	by         load.Cause
 	known      bool
 	silent     bool
+	heard      bool // carried is measured
 	unheard    bool // silent, and nothing is known of what it carried
 }
 
@@ -55,7 +56,7 @@ func capacityOf(p Policy, site *Site, was siteState, first bool, elapsed time.Du
 	}
 	c.carried = gslb.MilliRPS(min(expected, float64(gslb.MaxRate)))
 	if rate, ok := site.rate(now); ok {
-		c.carried = gslb.MilliRPS(rate)
+		c.carried, c.heard = gslb.MilliRPS(rate), true
 	}
 	c.correct(p, site.Sample)
 	c.level, c.by, c.known = site.Sample.Saturation(gslb.MilliRPS(c.effective()))

@@ -1,29 +1,47 @@
 package loop
 
-import "tidegate.dev/tidegate/gslb"
+import (
+	"slices"
+
+	"tidegate.dev/tidegate/gslb"
+)
 
 // maxDrift bounds what is believed of a drift, in parts of the site's capacity.
 const maxDrift = 0.25
 
 // follow lets the shares that were served since the last Step take effect, as count does with the answers.
 func (t *turn) follow() {
-	stay := t.policy.stay(t.elapsed)
-	t.effective = make([][]float64, len(t.in.Classes))
+	t.effective, t.follows = make([][]float64, len(t.in.Classes)), make([][]cell, len(t.in.Classes))
 	for class, c := range t.in.Classes {
-		was := t.was.Classes[c.Key].Effective
-		row := make([]float64, len(c.Candidates))
+		cells := t.following(class)
+		t.follows[class], t.effective[class] = cells, make([]float64, len(c.Candidates))
 		for k, candidate := range c.Candidates {
-			now := float64(0)
-			if t.before[class] != nil {
-				now = float64(t.before[class][k]) / float64(gslb.WholeShare)
-			}
-			row[k] = now
-			if was != nil {
-				row[k] = was[t.in.Sites[candidate.Site].ID]*stay + now*(1-stay)
+			if at := slices.IndexFunc(cells, func(c cell) bool { return c.site == candidate.Site }); at >= 0 {
+				t.effective[class][k] = cells[at].answers
 			}
 		}
-		t.effective[class] = row
 	}
+}
+
+// following is where the clients of a class are, in parts of one.
+func (t *turn) following(class int) (cells []cell) {
+	c := t.in.Classes[class]
+	for _, effect := range t.was.Classes[c.Key].Effective {
+		if site, known := t.index[effect.Site]; known {
+			cells = append(cells, effect.cell(site))
+		}
+	}
+	fresh := len(cells) == 0
+	for k, share := range t.before[class] {
+		if share > 0 {
+			cells = give(cells, c.Candidates[k].Site, float64(share)/float64(gslb.WholeShare))
+		}
+	}
+	for i := range cells {
+		site := t.in.Sites[cells[i].site].ID
+		cells[i].settle(t.policy, t.elapsed, fresh, t.was.Sites[site].Tide.Shedding)
+	}
+	return cells
 }
 
 // drifts compares what arrives at each site with what the shares in effect should bring there. Shares are kept only roughly: a

@@ -7,14 +7,24 @@ import (
 	"tidegate.dev/tidegate/gslb/solve"
 )
 
-// mostPerSlot is the part of a site that one slot may fill without being dear.
-const mostPerSlot = 0.1
+// How much of a site one slot of a heavy resolver may fill, and one unit of a class, without being dear, and by how many times
+// as much they become dearer.
+const (
+	mostPerSlot = 0.1
+	mostPerUnit = 0.05
+	mostGrain   = 4
+)
 
-// grain is what a request of a class costs beyond its way at a site that is small beside the class. Who is behind one
-// resolver comes and goes together, slot by slot, and any class may be mostly one resolver: a small share of it is not a
-// small load all the time, but the whole class for a short one.
+// unitsPerClass is into how many units a class is cut at least (plan.DemandClass.UnitBits).
+const unitsPerClass = 32
+
+// grain is what a request of a class costs beyond its way at a site that is small beside the class. Shares are kept by whole
+// units, of which each is at one site, and by slots of heavy resolvers, which come and go together: what a small share of such
+// a class brings to a small site is chance.
 func (t *turn) grain(class, site int) solve.Cost {
-	room := mostPerSlot * t.capacity[site].effective()
-	at := t.estimate.demand[class] * (1 - math.Exp(-plan.HeavySlot.Seconds()/t.policy.ConnectionLife.Seconds()))
-	return solve.Cost(min(max(at/max(room, 1)-1, 0), 4) * float64(fillCost))
+	capacity := max(t.capacity[site].effective(), 1)
+	slot := t.lump[class] * (1 - math.Exp(-plan.HeavySlot.Seconds()/t.policy.ConnectionLife.Seconds()))
+	unit := t.estimate.demand[class] / unitsPerClass
+	times := max(slot/(mostPerSlot*capacity), unit/(mostPerUnit*capacity))
+	return solve.Cost(min(max(times-1, 0), mostGrain) * float64(fillCost))
 }

@@ -25,9 +25,87 @@ func (t *turn) guard(target [][]gslb.Share) {
 			t.after[class] = t.stepOf(class, target[class], needs)
 		}
 		if !t.addFlooded(needs) {
-			return
+			break
 		}
 	}
+	t.holdBack(target)
+}
+
+// holdBack lets no more come to a site than fits below its high mark, than was there, or than it is to have where all are full;
+// a silent site has no part in that. Who cannot come stays, and then takes room where others wanted to go: so until nobody is
+// held back.
+func (t *turn) holdBack(target [][]gslb.Share) {
+	limit, was, wanted := make([]float64, len(t.in.Sites)), t.load(t.before), t.load(target)
+	for i := range limit {
+		if limit[i] = max(t.high(i), was[i]); !t.capacity[i].silent {
+			limit[i] = max(limit[i], wanted[i])
+		}
+	}
+	for range len(t.in.Sites) + 1 {
+		keep, any := t.fitting(limit)
+		if !any {
+			return
+		}
+		for class := range t.after {
+			t.hold(class, keep)
+		}
+	}
+}
+
+// fitting is the part of what would come to each site that may.
+func (t *turn) fitting(limit []float64) (keep []float64, any bool) {
+	planned, comes := t.load(t.after), t.comes()
+	keep = make([]float64, len(t.in.Sites))
+	for i := range keep {
+		keep[i] = 1
+		if over := planned[i] - limit[i]; over > 0.001*planned[i] && comes[i] > 0 {
+			keep[i], any = max(0, 1-over/comes[i]), true
+		}
+	}
+	return keep, any
+}
+
+// comes is how much load each site gains from classes that gain there.
+func (t *turn) comes() []float64 {
+	comes := make([]float64, len(t.in.Sites))
+	for class, c := range t.in.Classes {
+		for k := range t.after[class] {
+			if more := t.after[class][k] - t.before[class][k]; more > 0 {
+				comes[c.Candidates[k].Site] += t.estimate.demand[class] * float64(more) / float64(gslb.WholeShare)
+			}
+		}
+	}
+	return comes
+}
+
+// hold scales what a class gains at each site; what it does not gain, it does not lose elsewhere.
+func (t *turn) hold(class int, keep []float64) {
+	before, after := t.before[class], t.after[class]
+	gains, held := gslb.Share(0), gslb.Share(0)
+	for k := range after {
+		if more := after[k] - before[k]; more > 0 {
+			stays := more - gslb.Share(float64(more)*keep[t.in.Classes[class].Candidates[k].Site])
+			gains, held = gains+more, held+stays
+		}
+	}
+	if held == 0 {
+		return
+	}
+	shares, rest, most := slices.Clone(after), gslb.WholeShare, 0
+	for k := range after {
+		switch more := after[k] - before[k]; {
+		case more > 0:
+			shares[k] = before[k] + gslb.Share(float64(more)*keep[t.in.Classes[class].Candidates[k].Site])
+		case more < 0:
+			shares[k] = before[k] + more*(gains-held)/gains
+		}
+		rest -= shares[k]
+		if before[k] > before[most] {
+			most = k
+		}
+	}
+	shares[most] += rest
+	t.after[class] = shares
 }
 
 // needRelief are the sites that are over their high mark, by what they measure or by what their shares bring them.

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -62,12 +61,6 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// stay is the part of the clients that are still where an answer sent them so long ago: they follow half a TTL later in the
-// mean, and as connections end.
-func (p Policy) stay(elapsed time.Duration) float64 {
-	return math.Exp(-elapsed.Seconds() / (p.TTL/2 + p.ConnectionLife).Seconds())
-}
-
 // Delays are those of the loop that the policy makes.
 func (p Policy) Delays() load.Delays {
 	return load.Delays{Report: reportDelay, Epoch: Epoch, Publish: publishDelay, TTL: p.TTL, ConnectionLife: p.ConnectionLife}
@@ -86,7 +79,7 @@ type Input struct {
 	Sites []Site
 	// Classes are those of plan.Demand, in its order.
 	Classes []Class
-	// Answers are those that all name servers gave since the last Step, in any order.
+	// Answers are those that all name servers gave in an Epoch, the last that is known of, in any order.
 	Answers []Answer
 	// Shifts are the operators' moves, as far as they have got.
 	Shifts []Shift
@@ -132,7 +125,7 @@ type Output struct {
 	Splits []plan.Split
 	// Brief lists the sites, by name, whose answers are to live short: they are above their low mark, or draining.
 	Brief []gslb.SiteID
-	// Heavy are the resolvers that carry more than 1/32 of a class of this service, sorted.
+	// Heavy are the resolvers that carry more than 1/32 of a class, or of a site that they may be sent to, sorted.
 	Heavy []netip.Addr
 	// Frozen says that more than half of the sites are silent, so that everything stays as it was.
 	Frozen bool

@@ -131,7 +131,8 @@ func TestMassSilenceFreezes(t *testing.T) {
 	}
 }
 
-// A site that claims twice what it can is found out by its queue.
+// A site that claims twice what it can is found out by its queue. How much it can is tried again from time to time, by a
+// thirty-second of a class.
 func TestLiarIsFoundOut(t *testing.T) {
 	w := trio(t, 70, 20, 20)
 	w.sites[0].claimed, w.sites[0].capacity = 200, 100
@@ -140,7 +141,7 @@ func TestLiarIsFoundOut(t *testing.T) {
 	w.settle(12)
 	for range 40 {
 		w.pass()
-		if w.fill(0) > 1.02 {
+		if w.fill(0) > 1.04 {
 			t.Fatalf("the liar is over its real capacity:%s (counted %v x %.2f)", w.text(), w.out.Sites[0].Counted, w.out.Sites[0].Correction)
 		}
 	}

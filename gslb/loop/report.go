@@ -34,7 +34,7 @@ func (t *turn) report() {
 
 // next is what the next Step remembers.
 func (t *turn) next() State {
-	s := State{At: t.in.Now, Sites: map[gslb.SiteID]siteState{}, Classes: map[plan.ClassKey]classState{}}
+	s := State{At: t.in.Now, Sites: map[gslb.SiteID]siteState{}, Classes: map[plan.ClassKey]classState{}, Heavy: t.heavy}
 	dwell := 2 * t.policy.TTL
 	for i, site := range t.in.Sites {
 		c, tide := &t.capacity[i], t.was.Sites[site.ID].Tide
@@ -42,37 +42,19 @@ func (t *turn) next() State {
 			tide = tide.Observe(c.level, t.policy.Marks, dwell, t.in.Now)
 		}
 		t.brief(i, tide)
-		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Drift: t.drift[i], Tide: tide}
+		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Heard: c.heard, Drift: t.drift[i], Tide: tide}
 	}
 	published := map[plan.ClassKey][]plan.SiteShare{}
 	for _, split := range t.out.Splits {
 		published[split.Class] = split.Shares
 	}
 	for i, c := range t.in.Classes {
-		state := classState{PerAnswer: t.estimate.learnt[i], Steps: t.estimate.steps[i], Shares: published[c.Key], Served: t.siteShares(c, t.after[i])}
-		for _, cell := range t.estimate.inEffect[i] {
-			if cell.answers > forgotten {
-				state.InEffect = append(state.InEffect, effect{t.in.Sites[cell.site].ID, cell.answers})
-			}
-		}
-		state.Effective = t.effectiveOf(i)
+		state := classState{Shares: published[c.Key], Served: t.siteShares(c, t.after[i]), Effective: t.effects(t.follows[i])}
 		if t.shifted(i) {
 			state.Unshifted = t.siteShares(c, t.unshifted[i])
 		}
 		s.Classes[c.Key] = state
 	}
+	t.remember(&s)
 	return s
 }
-
-func (t *turn) effectiveOf(class int) map[gslb.SiteID]float64 {
-	shares := map[gslb.SiteID]float64{}
-	for k, candidate := range t.in.Classes[class].Candidates {
-		if part := t.effective[class][k]; part > forgotten {
-			shares[t.in.Sites[candidate.Site].ID] = part
-		}
-	}
-	return shares
-}
-
-// forgotten is how few answers in effect are none.
-const forgotten = 1e-6

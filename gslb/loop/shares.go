@@ -54,12 +54,12 @@ func (t *turn) ownRule(c Class, usable []bool) []gslb.Share {
 	return apportion(weights)
 }
 
-// offered are the sites that the map offers. One of them that is down may be up at any moment, and name servers do not wait
-// for the loop to use it.
+// offered are the sites that name servers may use at any moment without waiting for the loop: one that is down may come up, and
+// a drain may end.
 func (t *turn) offered() []bool {
 	offered := make([]bool, len(t.in.Sites))
 	for i, site := range t.in.Sites {
-		offered[i] = site.Capacity > 0 && !site.Drained
+		offered[i] = site.Capacity > 0
 	}
 	return offered
 }

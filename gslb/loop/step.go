@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,10 +27,13 @@ type turn struct {
 	// unshifted are the shares as they would be without operators' moves: at first those to publish last time.
 	unshifted [][]gslb.Share
 	split     []bool // by class: the map had a split of it
-	// effective are the shares as clients follow them now, parallel to before; drift is by how much more arrives at a site
-	// than they bring, in thousandths of a request a second.
+	// effective are the shares as clients follow them now, parallel to before, and follows the cells that say so; drift is by
+	// how much more arrives at a site than they bring, in thousandths of a request a second.
 	effective [][]float64
+	follows   [][]cell
 	drift     []float64
+	heavy     map[netip.Addr]time.Time // resolvers, and when each last carried as much as makes one heavy
+	lump      []float64                // by class: what its heaviest resolver carries
 	out       Output
 }
 
@@ -51,6 +55,7 @@ func Step(p Policy, was State, in Input) (State, Output) {
 	t.recall()
 	t.follow()
 	t.drifts()
+	t.findHeavy()
 	t.recallUnshifted()
 	target := t.solve()
 	t.unshifted = cloneAll(target)
@@ -74,7 +79,7 @@ func (t *turn) massSilence() bool {
 
 // freeze leaves everything as it was.
 func (t *turn) freeze() (State, Output) {
-	t.out.Frozen = true
+	t.out.Frozen, t.out.Heavy = true, sorted(t.was.Heavy)
 	t.out.Notes = append(t.out.Notes, "more than half of the sites are silent: everything stays as it was")
 	for i, site := range t.in.Sites {
 		t.brief(i, t.was.Sites[site.ID].Tide)
@@ -85,7 +90,10 @@ func (t *turn) freeze() (State, Output) {
 		}
 	}
 	was := t.was
-	was.At = t.in.Now // the answers until now are lost
+	was.At, was.Heavy = t.in.Now, map[netip.Addr]time.Time{} // the answers until now are lost
+	for _, resolver := range t.out.Heavy {
+		was.Heavy[resolver] = t.in.Now
+	}
 	return was, t.out
 }
 

@@ -42,7 +42,10 @@ type worldClass struct {
 	demand  float64 // requests/s
 	answers float64 // that resolvers hold
 	costs   map[int]solve.Cost
-	at      []float64 // where the clients are, by site, in parts of one
+	// cohorts are the sites that the answers name, in parts of one: one for each second in which they run out.
+	cohorts [DefaultTTL / time.Second][]float64
+	given   []float64 // answer-seconds since the last Step, by site
+	arrives []float64 // requests/s, by site
 }
 
 func newWorld(t *testing.T, sites []worldSite, classes []worldClass) *world {
@@ -53,7 +56,15 @@ func newWorld(t *testing.T, sites []worldSite, classes []worldClass) *world {
 		}
 	}
 	for i := range w.classes {
-		w.classes[i].at = w.shares(i)
+		c := &w.classes[i]
+		c.given, c.arrives = make([]float64, len(sites)), make([]float64, len(sites))
+		for k := range c.cohorts {
+			w.ask(i, k)
+		}
+		for site, share := range w.shares(i) {
+			c.arrives[site] = c.demand * share
+		}
+		clear(c.given)
 	}
 	w.arrive()
 	return w
@@ -76,11 +87,12 @@ func (w *world) input() Input {
 	}
 	for i := range w.classes {
 		in.Classes = append(in.Classes, w.class(i))
-		for site, share := range w.shares(i) {
-			if share > 0 {
-				in.Answers = append(in.Answers, Answer{Class: i, Site: site, Seconds: w.classes[i].answers * share * Epoch.Seconds()})
+		for site, seconds := range w.classes[i].given {
+			if seconds > 0 {
+				in.Answers = append(in.Answers, Answer{Class: i, Site: site, Seconds: seconds})
 			}
 		}
+		clear(w.classes[i].given)
 	}
 	return in
 }
@@ -148,6 +160,7 @@ func (w *world) pass() {
 	for range int(Epoch / time.Second) {
 		w.now = w.now.Add(time.Second)
 		for i := range w.classes {
+			w.ask(i, int(w.now.Unix()%int64(len(w.classes[i].cohorts))))
 			w.follow(i)
 		}
 		w.arrive()
@@ -159,11 +172,24 @@ func (w *world) pass() {
 	}
 }
 
-// follow moves clients to where the answers send them: answers run out within a TTL of 30 s, then connections of 15 s.
+// ask renews the answers that run out in a second of a TTL.
+func (w *world) ask(class, second int) {
+	c := &w.classes[class]
+	c.cohorts[second] = w.shares(class)
+	for site, share := range c.cohorts[second] {
+		c.given[site] += c.answers * share // a thirtieth of the answers, for 30 seconds
+	}
+}
+
+// follow lets a second's connections end and others come to where answers say.
 func (w *world) follow(class int) {
-	const lag = 30.0
-	for site, share := range w.shares(class) {
-		w.classes[class].at[site] += (share - w.classes[class].at[site]) / lag
+	c := &w.classes[class]
+	for site := range c.arrives {
+		held := 0.0
+		for _, shares := range c.cohorts {
+			held += shares[site] / float64(len(c.cohorts))
+		}
+		c.arrives[site] += (c.demand*held - c.arrives[site]) * (1 - math.Exp(-1/DefaultConnectionLife.Seconds()))
 	}
 }
 
@@ -172,8 +198,8 @@ func (w *world) arrive() {
 		w.sites[i].arrives = 0
 	}
 	for _, c := range w.classes {
-		for site, part := range c.at {
-			w.sites[site].arrives += c.demand * part
+		for site, requests := range c.arrives {
+			w.sites[site].arrives += requests
 		}
 	}
 	for i := range w.sites {

@@ -60,6 +60,8 @@ type Node struct {
 	prober   *probe.Prober
 	// resolvers counts the answers to single resolvers, of all services.
 	resolvers *tally.Resolvers
+	// counted is when Report last took what was counted.
+	counted time.Time
 	// geo is the table in use. The loop writes it, and never while a proposal of a map is on its way.
 	geo         atomic.Pointer[geoInUse]
 	proposal    sync.Mutex // one proposal at a time is compiled

@@ -186,6 +186,10 @@ func (n *Node) Report(name string, now time.Time) signal.NameServerReport {
 		return report
 	}
 	report.Answers = answersOf(snapshot, n.resolvers)
+	if !n.counted.IsZero() {
+		report.CountedMillis = now.Sub(n.counted).Milliseconds()
+	}
+	n.counted = now
 	for i := range snapshot.Plan.Services {
 		for j, e := range snapshot.Service(i).Endpoints {
 			if !e.Up {

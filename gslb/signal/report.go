@@ -74,8 +74,10 @@ type NameServerReport struct {
 	GeoTrouble string `json:"geoTrouble,omitempty"`
 	// Dead lists the endpoints that this name server's own probes call down.
 	Dead []DeadEndpoint `json:"dead,omitempty"`
-	// Answers count what this name server answered since its last report.
-	Answers []ServiceAnswers `json:"answers,omitempty"`
+	// Answers count what this name server answered in the CountedMillis before SampledAt, whether the reports of before
+	// came through or not; 0 is not known, of an older one.
+	Answers       []ServiceAnswers `json:"answers,omitempty"`
+	CountedMillis int64            `json:"countedMillis,omitempty"`
 }
 
 // ServiceAnswers is what a name server answered for one service.
@@ -146,6 +148,9 @@ func DecodeNameServer(data []byte) (NameServerReport, error) {
 func (r NameServerReport) check() error {
 	if err := checkVersion(r.Version); err != nil {
 		return err
+	}
+	if r.CountedMillis < 0 {
+		return fmt.Errorf("%w: answers were counted for %d ms", ErrReport, r.CountedMillis)
 	}
 	classes, resolvers, rows := 0, 0, 0
 	for _, s := range r.Answers {

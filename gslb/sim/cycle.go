@@ -1,10 +1,12 @@
 package sim
 
 // What makes a limit cycle: the load of a site swings around its trend by more than swingPart of its mean, to and fro at
-// least twice in a window. A step that settles swings once.
+// least twice in a window. A step that settles swings once. A loop cannot swing faster than its dead time lets it, so that what
+// comes and goes within a TTL, a thirtieth of the window, is no cycle: resolvers do that.
 const (
-	swingPart   = 0.05
-	cycleSwings = 4 // half-turns
+	swingPart    = 0.05
+	cycleSwings  = 4 // half-turns
+	ttlsInWindow = 30
 )
 
 // idleLoad is a load, in parts of the capacity, below which nobody cares for swings.
@@ -42,7 +44,7 @@ func (d *cycleDetector) add(sites []SiteSecond) {
 
 func (d *cycleDetector) look(site int) {
 	d.windows++
-	n, mean := swings(d.load[site])
+	n, mean := swings(smooth(d.load[site], d.window/ttlsInWindow))
 	if mean < idleLoad*d.capacity[site] || d.capacity[site] <= 0 {
 		return
 	}
@@ -50,6 +52,24 @@ func (d *cycleDetector) look(site int) {
 	if n >= cycleSwings {
 		d.cycles++
 	}
+}
+
+// smooth is the mean over so many seconds, from the end of the first of them on.
+func smooth(series []float64, seconds int) []float64 {
+	if seconds < 2 || seconds > len(series) {
+		return series
+	}
+	means, sum := make([]float64, 0, len(series)-seconds+1), 0.0
+	for i, v := range series {
+		sum += v
+		if i >= seconds {
+			sum -= series[i-seconds]
+		}
+		if i >= seconds-1 {
+			means = append(means, sum/float64(seconds))
+		}
+	}
+	return means
 }
 
 // swings counts how often a series passes from more than swingPart of its mean on one side of its trend to as much on

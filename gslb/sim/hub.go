@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -22,9 +21,7 @@ type hub struct {
 	wasDown  bool
 	output   loop.Output
 	compiled *plan.Compiled // the previous map
-	heavy    loop.Heavy
-	listed   []netip.Addr // the heavy resolvers
-	byName   []int        // the sites in the order of their names
+	byName   []int          // the sites in the order of their names
 }
 
 // think is one step of the loop: from what is known to a map.
@@ -35,8 +32,7 @@ func (p *Production) think() {
 		return
 	}
 	if h.wasDown {
-		h.state, h.wasDown, h.heavy = restarted(h.state), false, loop.Heavy{}
-		h.heavy.Remember(h.compiled.Map.HeavyResolvers)
+		h.state, h.wasDown = restarted(h.state), false
 	}
 	in := p.input()
 	if p.broken.input != nil {
@@ -157,7 +153,7 @@ func (p *Production) massSilence() bool {
 	return health.MassSilence(ages)
 }
 
-// answers takes what the name servers that reach the bus have counted. The others keep it for later.
+// answers takes what the name servers that reach the bus have counted.
 func (p *Production) answers() (list []loop.Answer) {
 	sites := len(p.view.Sites)
 	rank := make([]int, sites) // by site: its place in loop.Input
@@ -168,33 +164,17 @@ func (p *Production) answers() (list []loop.Answer) {
 		if !n.reaches(p.view) {
 			continue
 		}
+		for _, r := range n.heaviest() {
+			n.answers[r.class*sites+r.site] -= r.seconds // they are a part of the class'
+			list = append(list, loop.Answer{Class: r.class, Site: rank[r.site], Resolver: r.resolver, Seconds: float64(r.seconds)})
+		}
 		for at, seconds := range n.answers {
 			if seconds > 0 {
 				list = append(list, loop.Answer{Class: at / sites, Site: rank[at%sites], Seconds: float64(seconds)})
 			}
 		}
-		p.hearResolvers(n)
-		clear(n.answers)
 	}
-	p.hub.listed = p.hub.heavy.Look(p.view.Time)
 	return list
-}
-
-// hearResolvers takes what a name server counted of single resolvers, as its reports have it.
-func (p *Production) hearResolvers(n *nameServer) {
-	demand, sites := p.hub.compiled.Services[0].All.Classes.Demand(), len(p.view.Sites)
-	of := func(class int) loop.DemandOf {
-		return loop.DemandOf{Service: serviceName, Class: demand.List[class].Key}
-	}
-	for at, seconds := range n.answers {
-		if seconds > 0 {
-			p.hub.heavy.HearClass(of(at/sites), seconds)
-		}
-	}
-	n.resolvers.Take(func(_ uint32, class, _ int, resolver netip.Addr, seconds int64) bool {
-		p.hub.heavy.HearResolver(of(class), resolver, seconds)
-		return true
-	})
 }
 
 // publish makes a map of an output; without one, a map without splits.
@@ -253,7 +233,7 @@ func (p *Production) world(out *loop.Output) *plan.Map {
 	}
 	if out != nil {
 		service.Splits = out.Splits
-		m.HeavyResolvers = slices.Clone(h.listed)
+		m.HeavyResolvers = slices.Clone(out.Heavy)
 	}
 	m.Services = []plan.Service{service}
 	return m

@@ -1,11 +1,15 @@
 package sim
 
 import (
+	"cmp"
+	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
 	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/signal"
 	"tidegate.dev/tidegate/gslb/tally"
 	"tidegate.dev/tidegate/gslb/world"
 )
@@ -103,4 +107,38 @@ func (n *nameServer) count(to *askerInfo, answer Answer) {
 	if to.resolver.IsValid() {
 		n.snapshot.Service(0).Tally.AddResolver(int(to.class), slices.Index(n.served.siteOf, answer.Site), to.resolver, seconds)
 	}
+}
+
+// reported forgets what was counted, whether a hub heard it or not.
+func (n *nameServer) reported() {
+	clear(n.answers)
+	n.resolvers.Take(func(uint32, int, int, netip.Addr, int64) bool { return true })
+}
+
+// resolverAnswers are those to one resolver that name one site.
+type resolverAnswers struct {
+	class, site int
+	resolver    netip.Addr
+	seconds     int64
+}
+
+// heaviest takes what was counted of the resolvers that a report has room for.
+func (n *nameServer) heaviest() (list []resolverAnswers) {
+	type part struct {
+		resolver netip.Addr
+		class    int
+	}
+	all := map[part]int64{}
+	n.resolvers.Take(func(_ uint32, class, endpoint int, resolver netip.Addr, seconds int64) bool {
+		list = append(list, resolverAnswers{class, n.served.siteOf[endpoint], resolver, seconds})
+		all[part{resolver, class}] += seconds
+		return true
+	})
+	parts := slices.SortedFunc(maps.Keys(all), func(a, b part) int {
+		return cmp.Or(cmp.Compare(all[b], all[a]), a.resolver.Compare(b.resolver), cmp.Compare(a.class, b.class))
+	})
+	for _, p := range parts[min(len(parts), signal.MaxResolvers):] {
+		delete(all, p)
+	}
+	return slices.DeleteFunc(list, func(r resolverAnswers) bool { return all[part{r.resolver, r.class}] == 0 })
 }

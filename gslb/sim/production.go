@@ -96,8 +96,13 @@ func (p *Production) Step(v *View) {
 	for len(p.servers) < len(v.NameServers) {
 		p.servers = append(p.servers, newNameServer(len(p.servers), len(v.Sites)))
 	}
-	if !v.HubDown && !v.BusDown && v.Now%int64(loop.Epoch/time.Second) == 0 {
-		p.think()
+	if v.Now%int64(loop.Epoch/time.Second) == 0 {
+		if !v.HubDown && !v.BusDown {
+			p.think()
+		}
+		for _, n := range p.servers {
+			n.reported()
+		}
 	}
 	p.hub.wasDown = p.hub.wasDown || v.HubDown
 	for _, n := range p.servers {

@@ -11,7 +11,7 @@ type Measure struct {
 	// Steady is the first second from which a site above its high mark is an overshoot: that of the last event, and one
 	// dead time of the loop.
 	Steady int64
-	// Window is how long a limit cycle is looked for at a time: 30 TTLs.
+	// Window is how long a limit cycle is looked for at a time, from Steady on: 30 TTLs.
 	Window time.Duration
 }
 
@@ -125,7 +125,9 @@ func (r *recorder) add() {
 	for i := range second.Sites {
 		r.addSite(i, &second.Sites[i])
 	}
-	r.cycles.add(second.Sites)
+	if second.Now >= r.measure.Steady {
+		r.cycles.add(second.Sites)
+	}
 }
 
 func (r *recorder) addSite(i int, s *SiteSecond) {

@@ -40,38 +40,19 @@ func trial(t *testing.T, size TrialSize, seed uint64) *Trial {
 // trialSeeds is how many of the thousand seeds of `make bench-faults` the tests run.
 const trialSeeds = 50
 
-// mostKnown are the breaches that these seeds show and gslb/loop is to lose: on the ramp a site may go over its high mark while
-// its own clients leave more slowly than others come (rule 5), and where sites are silent or their reports stale the
-// estimates of demand run away (rule 4). None is the goal (make bench-faults allows none).
-var mostKnown = [9]int{4: 17, 5: 43}
-
 // Whatever goes wrong, Production breaks no rule.
 func TestTrials(t *testing.T) {
 	all := trials(t)
-	var mu sync.Mutex
-	var broken [9]int
-	t.Run("seeds", func(t *testing.T) {
-		for seed := uint64(1); seed <= trialSeeds; seed++ {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				rules := liveThrough(t, all, seed)
-				mu.Lock()
-				defer mu.Unlock()
-				for rule, n := range rules.broken {
-					broken[rule] += n
-				}
-			})
-		}
-	})
-	for rule, n := range broken {
-		if n > mostKnown[rule] {
-			t.Errorf("rule %d: %d breaches, %d are known", rule, n, mostKnown[rule])
-		}
+	for seed := uint64(1); seed <= trialSeeds; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			liveThrough(t, all, seed)
+		})
 	}
 }
 
 // liveThrough runs a trial and tells its breaches.
-func liveThrough(t *testing.T, all *Trials, seed uint64) *Rules {
+func liveThrough(t *testing.T, all *Trials, seed uint64) {
 	t.Helper()
 	one, err := all.New(SmallTrial, seed)
 	if err != nil {
@@ -82,15 +63,11 @@ func liveThrough(t *testing.T, all *Trials, seed uint64) *Rules {
 		t.Fatal(err)
 	}
 	for _, b := range result.Rules.Breaches {
-		t.Log(b)
-		if mostKnown[b.Rule] == 0 {
-			t.Fail()
-		}
+		t.Error(b)
 	}
 	if len(result.Rules.Breaches) > 0 {
 		t.Logf("to replay it: go run ./gslb/sim/bench/faults -seed %d", seed)
 	}
-	return result.Rules
 }
 
 // A trial is by its seed, in all that it does.
