@@ -12,8 +12,9 @@ import (
 )
 
 // landing is where the demand that the hub knows of goes in the end, by the map before a step and by the one after it:
-// requests per second, by site. Where a class is split, that is as the shares say, of the sites that are up: which of its
-// resolvers fall to which site is chance. Else it is as the decision itself says of every asker.
+// requests per second, by site. That is as the shares say, of the sites that are up, or where a class has no split by capacity
+// among the nearest of them: which of its resolvers fall to which site is chance. Who has no class, or no site that is up, is
+// where the decision itself says.
 type landing struct {
 	rules         *Rules
 	p             *Production
@@ -33,7 +34,7 @@ func (p *Production) landing(h *head, known *demands) []float64 {
 	snapshot, askers := b.Snapshot(), p.view.sim.config.Population.Askers
 	lands, spread := make([]float64, len(p.view.Sites)), make([]bool, len(known.classes))
 	for class, demand := range known.classes {
-		spread[class] = spreadBySplit(lands, h, snapshot, class, demand)
+		spread[class] = spreadBySplit(lands, h, snapshot, class, demand) || spreadByTier(lands, h, snapshot, class, demand)
 	}
 	for i := range askers {
 		if class := known.classOf[i]; class != noClass && spread[class] {
@@ -61,6 +62,25 @@ func spreadBySplit(lands []float64, h *head, snapshot *world.Snapshot, class int
 		if endpoints[s.Endpoint].Ready(plan.IPv4) {
 			lands[h.siteOf[s.Endpoint]] += demand * float64(s.Share) / float64(whole)
 		}
+	}
+	return whole > 0
+}
+
+// spreadByTier adds the demand of a class without a split to the sites of its first tier in which one is up, by capacity. It says
+// whether there is one.
+func spreadByTier(lands []float64, h *head, snapshot *world.Snapshot, class int, demand float64) bool {
+	service := &h.compiled.Services[0]
+	tier, whole, weights := -1, 0.0, map[int32]float64{}
+	for _, c := range service.Demand.List[class].Candidates {
+		e := service.All.BySite[c.Site]
+		if live := &snapshot.Service(0).Endpoints[e]; live.Ready(plan.IPv4) && (tier < 0 || tier == int(c.Tier)) {
+			tier = int(c.Tier)
+			weights[e] = float64(live.Capacity)
+			whole += weights[e]
+		}
+	}
+	for e, weight := range weights {
+		lands[h.siteOf[e]] += demand * weight / whole
 	}
 	return whole > 0
 }
