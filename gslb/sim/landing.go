@@ -125,6 +125,16 @@ func (d *demands) believe(estimate []gslb.MilliRPS) {
 	}
 }
 
+// Demand is the true demand of every class at this second, in the order of loop.Input.Classes.
+func (p *Production) Demand() []gslb.MilliRPS {
+	truth := p.demands().classes
+	list := make([]gslb.MilliRPS, len(truth))
+	for i, demand := range truth {
+		list[i] = gslb.MilliRPS(math.Round(demand * 1000))
+	}
+	return list
+}
+
 // demandOf is the demand of an asker's clients, in requests per second.
 func (s *Sim) demandOf(asker int) float64 {
 	sum := 0.0

@@ -40,7 +40,7 @@ const (
 var marks = plan.Watermarks{LowPercent: 70, HighPercent: 90}
 
 func main() {
-	seed := flag.Uint64("seed", 1, "the world's")
+	seed := flag.Uint64("seed", 1, "the world's; the next ones are tried until the step has an answer")
 	only := flag.String("scenario", "", "those whose names have this; all by default")
 	ecs := flag.Int("ecs", sim.DefaultPopulation.ECSPercent, "percent of the clients whose resolvers send their subnet")
 	flag.Parse()
@@ -57,10 +57,13 @@ func run(seed uint64, only string, ecs int) error {
 	}
 	geo, spec := plan.NewGeo(table), sim.DefaultPopulation
 	spec.ECSPercent = ecs
-	population := sim.NewPopulation(table, spec, seed)
-	delays := loop.Policy{TTL: ttl, ConnectionLife: life}.Delays()
-	fmt.Fprintf(os.Stderr, "bench-steering: %d sites, seed %d, dead time %v\n", sites, seed, delays.DeadTime())
-	list, err := compareAll(sim.Scenarios(worldOf(population, seed), delays.DeadTime()), only, geo, seed, delays.DeadTime())
+	deadTime := loop.Policy{TTL: ttl, ConnectionLife: life}.Delays().DeadTime()
+	world, err := solvable(table, geo, spec, seed, deadTime)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "bench-steering: %d sites, seed %d, dead time %v\n", sites, world.seed, deadTime)
+	list, err := compareAll(sim.Scenarios(world.config, deadTime), only, geo, world.seed, deadTime)
 	if err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func run(seed uint64, only string, ecs int) error {
 		all.print()
 		return nil
 	}
-	shares, err := measureShares(geo, population, seed)
+	shares, err := measureShares(geo, world.population, world.seed)
 	if err != nil {
 		return err
 	}
@@ -174,14 +177,12 @@ func compare(s sim.Scenario, geo *plan.Geo, seed uint64, deadTime time.Duration,
 		return nil, err
 	}
 	row(text, "tidegate", c.ours)
-	fmt.Fprintf(text, "   worst site %d (%s cap %.0f) at %d; estimate off %.3f\n", c.ours.OvershootSite, s.Config.Sites[c.ours.OvershootSite].ID, float64(s.Config.Sites[c.ours.OvershootSite].Replicas), c.ours.OvershootAt, c.rules.EstimateOff)
+	fmt.Fprintf(text, "    furthest above its high mark: %s at %d s; the estimates of demand are off by %.1f %% in the mean, class by class\n",
+		s.Config.Sites[max(c.ours.OvershootSite, 0)].ID, c.ours.OvershootAt, 100*c.rules.EstimateOff)
 	fmt.Fprintf(text, "    sites above full for longer than two dead times: %d, where there is room; the longest was %d s; %d of %d steps had none\n",
 		c.full.sites(), c.full.longest(), c.full.noRoom, c.full.steps)
 	for _, b := range c.rules.Breaches {
 		fmt.Fprintf(text, "    %v\n", b)
-	}
-	if os.Getenv("TG_ALONE") != "" {
-		return c, nil
 	}
 	for _, p := range peers(seed) {
 		r, err := sim.Run(s.Config, p.rule)
