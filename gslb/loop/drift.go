@@ -7,7 +7,7 @@ import (
 )
 
 // maxDrift bounds what is believed of a drift, in parts of the site's capacity.
-const maxDrift = 0.25
+const maxDrift = 0.5
 
 // follow lets the shares that were served since the last Step take effect, as count does with the answers.
 func (t *turn) follow() {

@@ -36,20 +36,24 @@ type DemandClass struct {
 	residency uint16
 }
 
-// splitInto is how many units a class is cut into at least: each carries at most 1/32 of its demand.
-const splitInto = 32
+// splitInto is how many units a class is cut into at least, where its networks are so many: each carries at most 1/256 of its
+// demand. Each is at one site whole, and a small site beside a large class must not get two or three by chance.
+const splitInto = 256
 
 // wideUnit6 is the prefix length of IPv6 units where a class has many networks: the most that one end site is commonly
 // assigned (RFC 6177 section 2).
 const wideUnit6 = 48
 
-// UnitBits is the prefix length that cuts networks of the class into units of at most 1/32 of its demand, never finer than
+// manyRuns6 is how many runs of IPv6 networks are many.
+const manyRuns6 = 32
+
+// UnitBits is the prefix length that cuts networks of the class into units of at most 1/256 of its demand, never finer than
 // a /24 or /56. It is a constant of the class, so that the unit follows from the address alone.
 func (d *DemandClass) UnitBits(client Family) int {
 	if client == IPv4 {
 		return max(0, gslb.MaxBits4+1-bits.Len64(uint64(max(1, d.Weight/splitInto))))
 	}
-	if d.runs6 < splitInto {
+	if d.runs6 < manyRuns6 {
 		return gslb.MaxBits6
 	}
 	return wideUnit6

@@ -259,20 +259,20 @@ func TestTagsBeyondTheLastDemandClass(t *testing.T) {
 	}
 }
 
-// Units carry at most 1/32 of their class, and twice as wide ones would carry more.
+// Units carry at most 1/256 of their class, and twice as wide ones would carry more.
 func TestUnitBits(t *testing.T) {
 	for _, c := range []struct {
 		weight, runs6 int64
 		want4, want6  int
 	}{
-		{1, 0, 24, 56}, {31, 31, 24, 56}, {32, 32, 24, 48}, {63, 0, 24, 56}, {64, 0, 23, 56}, {127, 0, 23, 56}, {128, 128, 22, 48},
-		{1 << 10, 1000, 19, 48}, {1 << 20, 0, 9, 56}, {1<<24 + 500_000, 500_000, 5, 48},
+		{1, 0, 24, 56}, {31, 31, 24, 56}, {32, 32, 24, 48}, {511, 0, 24, 56}, {512, 0, 23, 56}, {1023, 0, 23, 56}, {1024, 128, 22, 48},
+		{1 << 13, 1000, 19, 48}, {1 << 20, 0, 12, 56}, {1<<24 + 500_000, 500_000, 8, 48},
 	} {
 		d := DemandClass{Weight: c.weight, runs6: c.runs6}
 		if got4, got6 := d.UnitBits(IPv4), d.UnitBits(IPv6); got4 != c.want4 || got6 != c.want6 {
 			t.Errorf("weight %d, %d of IPv6: /%d and /%d, want /%d and /%d", c.weight, c.runs6, got4, got6, c.want4, c.want6)
 		}
-		if carried := int64(1) << (24 - c.want4); c.want4 < 24 && (carried*32 > c.weight || carried*64 <= c.weight) {
+		if carried := int64(1) << (24 - c.want4); c.want4 < 24 && (carried*256 > c.weight || carried*512 <= c.weight) {
 			t.Errorf("a /%d carries %d of %d", c.want4, carried, c.weight)
 		}
 	}

@@ -41,7 +41,7 @@ type splitAt struct {
 }
 
 // Of is the shares of a demand class, by its index, nil where it has no split, and the prefix length that cuts its networks
-// into units of at most 1/32 of its demand. Client is the family of the client's address. The shares must not be changed.
+// into units of at most 1/256 of its demand. Client is the family of the client's address. The shares must not be changed.
 func (s *Splits) Of(demand int, client Family) (shares []EndpointShare, unitBits int) {
 	if s == nil || demand < 0 {
 		return nil, 0

@@ -58,8 +58,8 @@ func TestCompileSplits(t *testing.T) {
 			continue
 		}
 		want := []EndpointShare{{s.Endpoints[0].Seed, 0, 2500}, {s.Endpoints[1].Seed, 1, 7500}}
-		if !reflect.DeepEqual(shares, want) || bits != 24-11 {
-			t.Errorf("%s: shares %v, units of /%d; want %v and /13", client, shares, bits, want)
+		if !reflect.DeepEqual(shares, want) || bits != 24-8 {
+			t.Errorf("%s: shares %v, units of /%d; want %v and /16", client, shares, bits, want)
 		}
 	}
 	for addr, heavy := range map[string]bool{"2001:db8::53": true, "192.0.2.53": true, "192.0.2.54": false} {

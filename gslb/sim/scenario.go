@@ -88,8 +88,8 @@ func (b *scenarios) signals() {
 	c.Sites[x].Enrolled = 2 * c.Sites[x].Replicas
 	b.add("silent-site", "nothing is heard of the busiest site", Event{happens, Reports{id, Silent}}, Event{ends, Reports{id, NoFault}})
 	b.add("silent-most", "nothing is heard of two sites in three", b.faulty(Silent, 3)...)
-	b.add("stale-half", "the reports of every other site stop changing, and the demand around the busiest doubles",
-		append(b.faulty(Stale, 2), Event{happens + 60, Demand{Of: around, Factor: 2}})...)
+	b.add("stale-half", "the reports of every other site stop changing, and the demand around the busiest, which tells the truth, doubles",
+		append(b.staleBut(x), Event{happens + 60, Demand{Of: around, Factor: 2}})...)
 	b.add("lossy", "half of the reports of every other site are lost", b.faulty(Lossy, 2)...)
 }
 
@@ -136,6 +136,16 @@ func (b *scenarios) deaths(of, km int) (events []Event) {
 	for _, s := range b.world.Sites {
 		if centre.DistanceKm(s.Location.Direction()) <= km {
 			events = append(events, Event{happens, SiteDown{s.ID, true}}, Event{ends, SiteDown{s.ID, false}})
+		}
+	}
+	return events
+}
+
+// staleBut stops the reports of every other site, of which the one is not.
+func (b *scenarios) staleBut(site int) (events []Event) {
+	for i, s := range b.world.Sites {
+		if i%2 != site%2 {
+			events = append(events, Event{happens, Reports{s.ID, Stale}}, Event{ends, Reports{s.ID, NoFault}})
 		}
 	}
 	return events

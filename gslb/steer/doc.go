@@ -12,7 +12,7 @@
 //
 // The scope of a decision is exact: every address inside it gets the same answer from the same snapshot. Three things
 // can tell clients apart: the class of their network, which gives the scope its width; where several sites share a split
-// class, the unit that carries at most 1/32 of its demand; and where several near-equal endpoints share another class,
+// class, the unit that carries at most 1/256 of its demand; and where several near-equal endpoints share another class,
 // the client's own /24 or /56. The unit then is the scope, unless the class is narrower.
 //
 // It is pure, takes no lock, and Decide allocates nothing.

@@ -147,7 +147,7 @@ func TestSplitText(t *testing.T) {
 		q    Query
 		want string
 	}{
-		{fromECS("20.1.2.0/24"), "class " + class + ": fra 62.5 %, iad 37.5 %; by 20.0.0.0/13, a /13 carries at most 1/32 of the class"},
+		{fromECS("20.1.2.0/24"), "class " + class + ": fra 62.5 %, iad 37.5 %; by 20.1.0.0/16, a /16 carries at most 1/256 of the class"},
 		{fromResolver("20.1.2.3", 0), "class " + class + ": fra 62.5 %, iad 37.5 %; by 20.1.2.3/32, the resolver, since no client subnet came"},
 		{fromResolver("20.9.9.9", 3000), "class " + class + ": fra 62.5 %, iad 37.5 %; by 20.9.9.9/32, a resolver with more than 1/32 of a class, cut into slots of 3 s, slot 1001"},
 		{fromECS("23.1.2.0/24"), "class " + string(classOf(t, table(t), m, us).Key) + ": the class has no split"},

@@ -79,6 +79,6 @@ func (d *decider) whyUnit(fromECS bool) string {
 	case bits == gslb.MaxBits4 || bits == gslb.MaxBits6:
 		return "the finest unit, since the class has few networks"
 	default:
-		return fmt.Sprintf("a /%d carries at most 1/32 of the class", bits)
+		return fmt.Sprintf("a /%d carries at most 1/256 of the class", bits)
 	}
 }

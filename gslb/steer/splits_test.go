@@ -47,7 +47,7 @@ func fromResolver(client string, at int64) Query {
 	return Query{Family: plan.IPv4, Client: gslb.Resolver(netip.MustParseAddr(client)), At: at}
 }
 
-// Germany is 20.0.0.0/8, 2^16 networks of /24: a unit is a /13.
+// Germany is 20.0.0.0/8, 2^16 networks of /24: a unit is a /16.
 func TestDecideSplits(t *testing.T) {
 	proximity := plan.Steering{Method: plan.Proximity}
 	for _, c := range []struct {
@@ -57,18 +57,18 @@ func TestDecideSplits(t *testing.T) {
 		client    string
 		want      string
 	}{
-		{"two sites", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "iad split /13 answered"},
-		{"three sites", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 1, "pek": 9998}, "20.1.2.0/24", "pek split /13 answered"},
+		{"two sites", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "iad split /16 answered"},
+		{"three sites", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 1, "pek": 9998}, "20.1.2.0/24", "pek split /16 answered"},
 		{"one site takes all", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}}, shares{"iad": gslb.WholeShare}, "20.1.2.0/24", "iad split /7 answered"},
 		{"another class is not split", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}}, shares{"iad": gslb.WholeShare}, "23.1.2.0/24", "iad nearest /8 answered"},
 		{"the other one is down", []endpoint{{"fra", 1, ""}, {"iad", 1, isDown}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "fra split /7 answered"},
 		{"the other one is drained", []endpoint{{"fra", 1, ""}, {"iad", 1, isDrained}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "fra split /7 answered"},
 		{"the other one has no room", []endpoint{{"fra", 1, ""}, {"iad", 0, ""}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "fra split /7 answered"},
-		{"two are left", []endpoint{{"fra", 1, ""}, {"iad", 1, isDown}, {"pek", 1, ""}}, shares{"fra": 9, "iad": 9990, "pek": 1}, "20.1.2.0/24", "fra split /13 answered"},
+		{"two are left", []endpoint{{"fra", 1, ""}, {"iad", 1, isDown}, {"pek", 1, ""}}, shares{"fra": 9, "iad": 9990, "pek": 1}, "20.1.2.0/24", "fra split /16 answered"},
 		{"none is left", []endpoint{{"fra", 1, isDown}, {"iad", 1, isDrained}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "pek overflow /8 answered"},
 		{"all are down", []endpoint{{"fra", 1, isDown}, {"iad", 1, isDown}}, shares{"fra": 1, "iad": 9999}, "20.1.2.0/24", "fra all-unhealthy /7 answered"},
-		{"a wide client subnet", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 9999}, "20.0.0.0/8", "iad split /13 answered"},
-		{"China is in the class where pek is none", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}}, shares{"fra": 1, "iad": 9999}, "21.0.0.0/8", "iad split /12 answered"},
+		{"a wide client subnet", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}, {"pek", 1, ""}}, shares{"fra": 1, "iad": 9999}, "20.0.0.0/8", "iad split /16 answered"},
+		{"China is in the class where pek is none", []endpoint{{"fra", 1, ""}, {"iad", 1, ""}}, shares{"fra": 1, "iad": 9999}, "21.0.0.0/8", "iad split /15 answered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := mapOf(proximity, c.endpoints...)
@@ -215,8 +215,8 @@ func TestHeavyResolversAreCutByTime(t *testing.T) {
 	if a, b := phase(snapshot, "20.1.2.3"), phase(snapshot, "20.1.2.5"); a == b {
 		t.Errorf("the slots of two resolvers begin at the same moment, %d", a)
 	}
-	if d := Decide(snapshot, fromECS("20.1.2.0/24")); d.ScopeBits != 13 || d.TTL != 30*time.Second {
-		t.Errorf("its clients' subnets have scope /%d and TTL %v, want /13 and 30s", d.ScopeBits, d.TTL)
+	if d := Decide(snapshot, fromECS("20.1.2.0/24")); d.ScopeBits != 16 || d.TTL != 30*time.Second {
+		t.Errorf("its clients' subnets have scope /%d and TTL %v, want /16 and 30s", d.ScopeBits, d.TTL)
 	}
 }
 

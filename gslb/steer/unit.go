@@ -35,7 +35,7 @@ func mix(z uint64) uint64 {
 }
 
 // splitUnit is the unit that the choice is made by where the client's class is split. A client subnet's is the prefix that
-// carries at most 1/32 of the class' demand, within the network around it that is all of one class. Without one it is the
+// carries at most 1/256 of the class' demand, within the network around it that is all of one class. Without one it is the
 // resolver's address, whole, and where the resolver carries more than that itself, the slot of time. Each resolver's slots
 // begin at a moment of its own, so that not all of them move at once.
 func (d *decider) splitUnit(q *Query, heavy bool, unitBits, leafBits int) {

@@ -95,7 +95,7 @@ func (c contest) holder() *plan.Endpoint {
 	panic("the circle is round")
 }
 
-// unitBits is how long the prefixes are that carry at most 1/32 of a class, within the network that is all of one class.
+// unitBits is how long the prefixes are that carry at most 1/256 of a class, within the network that is all of one class.
 func (r *reference) unitBits(s *plan.Service, key plan.ClassKey, unit netip.Prefix) int {
 	w, leaf := r.weights[s][key], r.leaf(s, plan.Families, unit)
 	if !unit.Addr().Is4() {
@@ -105,7 +105,7 @@ func (r *reference) unitBits(s *plan.Service, key plan.ClassKey, unit netip.Pref
 		return apart(unit.Addr(), max(leaf, 48)).Bits()
 	}
 	length := 24
-	for int64(2)<<(24-length) <= w.all/32 {
+	for int64(2)<<(24-length) <= w.all/256 {
 		length--
 	}
 	return max(leaf, length)
