@@ -141,7 +141,7 @@ func (t *turn) addFlooded(needs []bool) (any bool) {
 // stepOf is the shares of a class one Epoch nearer to their target.
 func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share {
 	before := t.before[class]
-	if target == nil || before == nil || t.estimate.demand[class] == 0 {
+	if target == nil || before == nil {
 		return target
 	}
 	limit, most := max(returnPerEpoch, t.displaced(class)), gslb.Share(0)

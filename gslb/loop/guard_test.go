@@ -61,3 +61,25 @@ func TestGrowthIsSeenAhead(t *testing.T) {
 		t.Errorf("%.1f requests/s measured, %.1f estimated of 90", measured, estimated)
 	}
 }
+
+// A class of which no answer is heard may have clients all the same: it goes no faster than others.
+func TestUnheardClassesRampToo(t *testing.T) {
+	w := trio(t, 50, 40, 40, 30)
+	w.classes[3].answers = 0
+	w.settle(10)
+	w.sites[0].down = true
+	w.settle(10)
+	w.sites[0].down = false
+	for range 40 {
+		before := w.shares(3)
+		w.pass()
+		for site, share := range w.shares(3) {
+			if share-before[site] > 0.301 {
+				t.Fatalf("%.2f after %.2f at %s", share, before[site], w.sites[site].id)
+			}
+		}
+	}
+	if back := w.shares(3)[0]; back < 0.99 {
+		t.Errorf("%.2f came back", back)
+	}
+}
