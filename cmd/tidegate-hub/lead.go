@@ -82,7 +82,7 @@ func (p *process) run(ctx context.Context, keys keys, link *bushub.Hub, loop *hu
 	if err != nil {
 		return fmt.Errorf("listen for new members: %w", err)
 	}
-	p.admin.Store(&hub.Admin{Status: loop.Status, NewToken: func(ctx context.Context, role bus.Role, name string) (string, error) {
+	p.admin.Store(&hub.Admin{Status: loop.Status, Recording: loop.Recording, NewToken: func(ctx context.Context, role bus.Role, name string) (string, error) {
 		token, err := enrolment.NewToken(ctx, role, name, hub.TokenLifetime)
 		return token.String(), err
 	}, CheckMember: hub.CheckMember(p.client)})

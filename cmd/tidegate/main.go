@@ -79,7 +79,7 @@ func root() *cobra.Command {
 	command.PersistentFlags().StringVar(&o.socket, "socket", socket, "admin socket of the daemon to ask (or $TIDEGATE_SOCKET)")
 	command.PersistentFlags().StringVarP(&o.output, "output", "o", "table", "table or json")
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	command.AddCommand(explainCommand(o), statusCommand(o), tokenCommand(o), enrollCommand(), geodataCommand(o))
+	command.AddCommand(explainCommand(o), statusCommand(o), tokenCommand(o), enrollCommand(), geodataCommand(o), simulateCommand(o))
 	markRuns(command)
 	return command
 }

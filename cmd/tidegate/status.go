@@ -172,19 +172,22 @@ func printLoads(table io.Writer, loads []hub.LoadStatus) {
 	}
 }
 
-// printShifts writes the operators' moves. MOVED is how much of what the source gets is to be at the destination now, of how
-// much in the end.
+// printShifts writes the operators' moves. MOVED is how much of what the source would get the shares
+// bring to the destination, of how much by now, of how much in the end.
 func printShifts(table io.Writer, shifts []hub.ShiftStatus, now time.Time) {
 	if len(shifts) == 0 {
 		return
 	}
 	fmt.Fprintln(table, "\nSHIFT\tSERVICE\tFROM\tTO\tMOVED\tFOR\tENDS\tSTATE")
 	for _, s := range shifts {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d/%d %%\t%s\t%s\t%s\n", s.Shift, s.Service, s.From, s.To, s.Percent, s.Of,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d/%d/%d %%\t%s\t%s\t%s\n", s.Shift, s.Service, s.From, s.To, s.Moved, s.Percent, s.Of,
 			sinceText(s.Since, now), endText(s.Expires), s.State())
 	}
 	for _, s := range shifts {
 		fmt.Fprintf(table, "%s\t! %s\n", s.Shift, strings.TrimPrefix(s.Author+": "+s.Reason, ": "))
+		if s.Forecast != "" {
+			fmt.Fprintf(table, "%s\t! forecast before it began: %s\n", s.Shift, s.Forecast)
+		}
 	}
 }
 

@@ -92,8 +92,8 @@ func TestStatusOfOperators(t *testing.T) {
 		}}
 	got := status(t, s)
 	for _, want := range []string{"cordoned\n", "draining until 2026-11-23T14:00:00Z\n", "silent; forced up by alice: probes are filtered (measured down)\n",
-		"shop/a  chat.shop.edge.example.  fra   iad  20/50 %  1m0s  2026-11-23T13:00:00Z  Holding: iad is cordoned\n", "shop/a  ! alice: a new rack\n",
-		"shop/b  talk                     pek   iad  0/100 %  -     when deleted          Waiting: there is no Site iad\n", "shop/b  ! why not\n"} {
+		"shop/a  chat.shop.edge.example.  fra   iad  0/20/50 %  1m0s  2026-11-23T13:00:00Z  Holding: iad is cordoned\n", "shop/a  ! alice: a new rack\n",
+		"shop/b  talk                     pek   iad  0/0/100 %  -     when deleted          Waiting: there is no Site iad\n", "shop/b  ! why not\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("prints\n%s\nwithout %q", got, want)
 		}

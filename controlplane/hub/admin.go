@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/controlplane/hub/recording"
 	"tidegate.dev/tidegate/gslb/admin"
 	"tidegate.dev/tidegate/gslb/bus"
 )
@@ -22,13 +23,16 @@ const TokenLifetime = 24 * time.Hour
 // Admin answers the hub's operators over HTTP and JSON:
 //
 //	GET  /v1/status            Status
+//	GET  /v1/recording         recording.Recording, for tidegate simulate
 //	POST /v1/tokens            {"role": "site", "name": "fra"} -> {"token": "..."}
 //
 // Whoever reaches it is trusted: gslb/admin serves it on a socket of root's own.
 type Admin struct {
 	// Status is nil while this hub does not lead, and so is NewToken.
-	Status   func() Status
-	NewToken func(ctx context.Context, role bus.Role, name string) (string, error)
+	Status func() Status
+	// Recording is the last turn of the control loop; nil, or what returns nil, has none yet.
+	Recording func() *recording.Recording
+	NewToken  func(ctx context.Context, role bus.Role, name string) (string, error)
 	// CheckMember says whether a member of that role and name fits what there is; nil: every one does.
 	CheckMember func(ctx context.Context, role bus.Role, name string) error
 }
@@ -46,8 +50,24 @@ func Handler(current func() Admin) http.Handler {
 		}
 		admin.WriteJSON(w, Status{Daemon: daemonName, Sites: []SiteReportStatus{}, Names: []NameStatus{}, NameServers: []ServerStatus{}})
 	})
+	mux.HandleFunc("GET /v1/recording", func(w http.ResponseWriter, _ *http.Request) { getRecording(w, current()) })
 	mux.HandleFunc("POST /v1/tokens", func(w http.ResponseWriter, r *http.Request) { postToken(w, r, current()) })
 	return mux
+}
+
+// ErrNoTurn is returned before the control loop has turned.
+var ErrNoTurn = errors.New("the control loop has not turned yet: try again in a minute")
+
+func getRecording(w http.ResponseWriter, a Admin) {
+	if a.Recording == nil {
+		admin.WriteError(w, http.StatusServiceUnavailable, ErrNotLeading)
+		return
+	}
+	if recorded := a.Recording(); recorded != nil {
+		admin.WriteJSON(w, recorded)
+		return
+	}
+	admin.WriteError(w, http.StatusServiceUnavailable, ErrNoTurn)
 }
 
 // CheckMember refuses a site without its Site, which would run nothing, and other members with a Site's name, which is the

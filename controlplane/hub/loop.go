@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tidegate.dev/tidegate/controlplane/cname"
+	"tidegate.dev/tidegate/controlplane/hub/recording"
 	"tidegate.dev/tidegate/gslb"
 	bushub "tidegate.dev/tidegate/gslb/bus/hub"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -92,10 +93,11 @@ type Loop struct {
 	failed  map[string]string // stage -> its last error, so that each is logged once
 	steer   steering
 
-	mu     sync.Mutex
-	forget bool // the bus may have changed under us
-	status Status
-	geo    geoHand
+	mu       sync.Mutex
+	forget   bool // the bus may have changed under us
+	status   Status
+	recorded *recording.Recording // never changed once it is here
+	geo      geoHand
 }
 
 // onBus is what the bus holds, as far as the loop has read or written it.

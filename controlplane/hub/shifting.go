@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -19,6 +20,7 @@ const (
 	causeIdle       shift.Cause = "Idle"
 	causeDeaf       shift.Cause = "Deaf"
 	causeNotSteered shift.Cause = "NotSteered"
+	causeOverfills  shift.Cause = "Overfills"
 )
 
 // exportGone ends a shift whose service is gone.
@@ -30,15 +32,26 @@ type shifting struct {
 	steer   *steering
 	waiting map[gslb.Name][]move
 	states  map[types.UID]shift.State
+	// carried are the moves of a service that the loop was given, in its order; aborted those that it may still have to undo.
+	carried map[gslb.Name][]types.UID
+	aborted map[gslb.Name][]move
 }
+
+// undoneWithin is how long after an abort clients go back at the pace of relief: 30 % of a class in an epoch, and as long again
+// for those whom the source has no room for at first.
+const undoneWithin = 8 * loop.Epoch
 
 // shifting begins with the moves that are under way or may begin.
 func (s *steering) shifting(in Inputs) *shifting {
-	t := &shifting{in: in, steer: s, waiting: map[gslb.Name][]move{}, states: map[types.UID]shift.State{}}
+	t := &shifting{in: in, steer: s, waiting: map[gslb.Name][]move{}, states: map[types.UID]shift.State{},
+		carried: map[gslb.Name][]types.UID{}, aborted: map[gslb.Name][]move{}}
 	for _, m := range moves(in, s.shifts) {
 		switch {
 		case m.over():
 			t.states[m.object.UID] = m.state
+			if m.state.Phase == shift.Aborted && in.Now.Sub(m.state.Since) < undoneWithin {
+				t.aborted[m.service] = append(t.aborted[m.service], m)
+			}
 		case m.refusal == nil:
 			t.waiting[m.service] = append(t.waiting[m.service], m)
 		}
@@ -47,7 +60,7 @@ func (s *steering) shifting(in Inputs) *shifting {
 }
 
 // through takes the moves of a service on by what was seen, and returns what of them the loop is to carry out.
-func (t *shifting) through(service *plan.Service, input loop.Input, sites map[gslb.SiteID]int) (list []loop.Shift) {
+func (t *shifting) through(service *plan.Service, was loop.State, input loop.Input, sites map[gslb.SiteID]int) (list []loop.Shift) {
 	for _, m := range t.waiting[service.Name] {
 		from, gives := sites[gslb.SiteID(m.object.Spec.From)]
 		to, takes := sites[gslb.SiteID(m.object.Spec.To)]
@@ -59,14 +72,74 @@ func (t *shifting) through(service *plan.Service, input loop.Input, sites map[gs
 		if takes {
 			v.to = &input.Sites[to]
 		}
-		state := shift.Next(p, m.state, v.observed(), t.in.Now)
+		seen := v.observed()
+		if gives && takes && m.state.Percent == 0 && m.state.Began.IsZero() {
+			whole := loop.Shift{From: from, To: to, Share: shift.State{Percent: p.Percent}.Share()}
+			if f, known := loop.Forecast(loop.PolicyOf(&service.Steering, service.TTL), was, input, whole); known {
+				m.state.Forecast = forecastOf(&f)
+				if seen.Hold == (shift.Reason{}) {
+					seen.Hold = overfills(&f, p.Percent)
+				}
+			}
+		}
+		state := shift.Next(p, m.state, seen, t.in.Now)
 		t.states[m.object.UID] = state
-		if gives && takes && state.Percent > 0 {
-			list = append(list, loop.Shift{From: from, To: to, Share: state.Share()})
+		if gives && takes && (state.Percent > 0 || state.Phase == shift.Aborted) {
+			list = append(list, loop.Shift{From: from, To: to, Share: state.Share(), Urgent: state.Phase == shift.Aborted})
+			t.carried[service.Name] = append(t.carried[service.Name], m.object.UID)
 		}
 	}
 	delete(t.waiting, service.Name)
+	return append(list, t.undone(service.Name, sites)...)
+}
+
+// undone are the moves of a service that were aborted a moment ago.
+func (t *shifting) undone(service gslb.Name, sites map[gslb.SiteID]int) (list []loop.Shift) {
+	for _, m := range t.aborted[service] {
+		from, gives := sites[gslb.SiteID(m.object.Spec.From)]
+		to, takes := sites[gslb.SiteID(m.object.Spec.To)]
+		if gives && takes {
+			list = append(list, loop.Shift{From: from, To: to, Urgent: true})
+			t.carried[service] = append(t.carried[service], m.object.UID)
+		}
+	}
 	return list
+}
+
+// got notes how much of its moves a turn of a service let through; a turn that changed nothing says nothing.
+func (t *shifting) got(service gslb.Name, figures []loop.ShiftFigures) {
+	for i, f := range figures {
+		uid := t.carried[service][i]
+		state := t.states[uid]
+		state.Got = f.Percent()
+		t.states[uid] = state
+	}
+}
+
+// forecastOf is a forecast in the numbers that people read.
+func forecastOf(f *loop.ShiftForecast) shift.Forecast {
+	users := int64(0)
+	if f.All > 0 {
+		users = (int64(f.Moved)*100 + int64(f.All)/2) / int64(f.All)
+	}
+	return shift.Forecast{
+		FromBefore: int(f.From.Percent(f.From.Before)), FromAfter: int(f.From.Percent(f.From.After)),
+		ToBefore: int(f.To.Percent(f.To.Before)), ToAfter: int(f.To.Percent(f.To.After)),
+		Users: int(users), RTTChange: f.RTTChange.Round(time.Millisecond),
+	}
+}
+
+// overfills holds a move that has not begun while all of it would push its destination over its high mark.
+func overfills(f *loop.ShiftForecast, percent int) (why shift.Reason) {
+	if !f.Over() {
+		return why
+	}
+	way := "wait until it has room, or give it more capacity"
+	if fits := int64(percent) * int64(f.Fits()) / int64(gslb.WholeShare); fits > 0 {
+		way = fmt.Sprintf("set percent to %d or less, or give it more capacity", fits)
+	}
+	return shift.Reason{Cause: causeOverfills, Text: fmt.Sprintf("%d %% would bring %s to %v requests/s, and its high mark is at %v: %s",
+		percent, f.To.ID, f.To.After, f.To.High, way)}
 }
 
 // done has the states of all moves. Those whose service had no turn hold, or come back if the service is gone.

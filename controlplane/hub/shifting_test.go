@@ -10,6 +10,7 @@ import (
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
 	"tidegate.dev/tidegate/gslb"
+	"tidegate.dev/tidegate/gslb/loop"
 	"tidegate.dev/tidegate/gslb/plan"
 	"tidegate.dev/tidegate/gslb/shift"
 	"tidegate.dev/tidegate/gslb/signal"
@@ -319,6 +320,33 @@ func TestShiftWithoutRoom(t *testing.T) {
 	w.stands(shift.Holding, 25, "iad gets 89 requests/s, and has room for 90 below its high mark")
 }
 
+// TestShiftOverfills: a shift whose whole would push its destination over its high mark does not begin, and says what would.
+func TestShiftOverfills(t *testing.T) {
+	f := loop.ShiftForecast{Moved: 40_000, All: 100_000, RTTChange: 80 * time.Millisecond,
+		From: loop.SiteForecast{ID: "fra", Before: 80_000, After: 40_000, Capacity: 100_000, High: 90_000},
+		To:   loop.SiteForecast{ID: "iad", Before: 60_000, After: 100_000, Capacity: 100_000, High: 90_000}}
+	if why := overfills(&f, 50); why.Cause != causeOverfills || why.Text != "50 % would bring iad to 100 requests/s, and its high mark is at 90: set percent to 37 or less, or give it more capacity" {
+		t.Errorf("%+v", why)
+	}
+	if got := forecastOf(&f).String(); got != "the source goes from 80 % to 40 % full, the destination from 60 % to 100 %; 40 % of the users move, with a round trip +80 ms longer" {
+		t.Error(got)
+	}
+	f.To.Capacity, f.To.High = 200_000, 180_000
+	if why := overfills(&f, 50); why != (shift.Reason{}) {
+		t.Errorf("with room: %+v", why)
+	}
+	w := begun(t)
+	if s := w.shift().Status; s.Forecast == nil || s.Forecast.FromPercentAfter >= s.Forecast.FromPercentBefore {
+		t.Errorf("forecast %+v", s.Forecast)
+	}
+	for range 20 {
+		w.epoch(40, 0)
+	}
+	if got := w.shift().Status.Moved; got < 45 || got > 55 {
+		t.Errorf("%d %% got through, want about half", got)
+	}
+}
+
 // TestForcedHealth: the operator's word stands above probes, both ways, until it expires; what is measured goes on below.
 func TestForcedHealth(t *testing.T) {
 	key := endpointKey{chatName, "fra"}
@@ -360,7 +388,8 @@ func TestForcedHealth(t *testing.T) {
 // TestShiftStateIsWholeInTheStatus: what shift.Next needs over a restart survives the way through the API.
 func TestShiftStateIsWholeInTheStatus(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	s := shift.State{Phase: shift.Holding, Percent: 30, Since: now, Began: now.Add(-time.Hour), Calm: now.Add(-time.Minute), Why: shift.Reason{Text: "full"}}
+	s := shift.State{Phase: shift.Holding, Percent: 30, Since: now, Began: now.Add(-time.Hour), Calm: now.Add(-time.Minute), Why: shift.Reason{Text: "full"}, Got: 12,
+		Forecast: shift.Forecast{FromBefore: 60, FromAfter: 50, ToBefore: 20, ToAfter: 30, Users: 7, RTTChange: 80 * time.Millisecond}}
 	object := &v1alpha1.TrafficShift{ObjectMeta: metav1.ObjectMeta{UID: "u"}}
 	m := move{object: object, state: s}
 	object.Status = m.status()

@@ -76,7 +76,11 @@ func stateOf(object *v1alpha1.TrafficShift, states map[types.UID]shift.State) sh
 		return s
 	}
 	from := object.Status
-	s := shift.State{Phase: shift.Phase(from.Phase), Percent: int(from.Percent), Why: shift.Reason{Text: from.Message}}
+	s := shift.State{Phase: shift.Phase(from.Phase), Percent: int(from.Percent), Why: shift.Reason{Text: from.Message}, Got: int(from.Moved)}
+	if f := from.Forecast; f != nil {
+		s.Forecast = shift.Forecast{FromBefore: int(f.FromPercentBefore), FromAfter: int(f.FromPercentAfter), ToBefore: int(f.ToPercentBefore), ToAfter: int(f.ToPercentAfter),
+			Users: int(f.UsersPercent), RTTChange: time.Duration(f.RTTChangeMilliseconds) * time.Millisecond}
+	}
 	if from.Since != nil {
 		s.Since = from.Since.Time
 	}

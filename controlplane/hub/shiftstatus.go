@@ -35,8 +35,17 @@ func shiftWrites(in Inputs) (list []*v1alpha1.TrafficShift, events []Event) {
 // status is how far a move is, without its conditions. It is the hub's memory over a restart.
 func (m *move) status() v1alpha1.TrafficShiftStatus {
 	s := m.state
-	return v1alpha1.TrafficShiftStatus{Phase: string(s.Phase), Percent: int32(s.Percent), Message: s.Why.Text, CanonicalName: string(m.service),
+	return v1alpha1.TrafficShiftStatus{Phase: string(s.Phase), Percent: int32(s.Percent), Moved: int32(s.Got), Forecast: forecastStatus(s.Forecast), Message: s.Why.Text, CanonicalName: string(m.service),
 		Began: timeOf(s.Began), Since: timeOf(s.Since), CalmSince: timeOf(s.Calm)}
+}
+
+// forecastStatus is a forecast as the API has it; nil is none.
+func forecastStatus(f shift.Forecast) *v1alpha1.ShiftForecast {
+	if f == (shift.Forecast{}) {
+		return nil
+	}
+	return &v1alpha1.ShiftForecast{FromPercentBefore: int32(f.FromBefore), FromPercentAfter: int32(f.FromAfter), ToPercentBefore: int32(f.ToBefore), ToPercentAfter: int32(f.ToAfter),
+		UsersPercent: int32(f.Users), RTTChangeMilliseconds: f.RTTChange.Milliseconds()}
 }
 
 // timeOf is a time as the API keeps it, in whole seconds; nil is none.
@@ -90,6 +99,10 @@ type ShiftStatus struct {
 	// Percent of what From gets is to be at To now, Of in the end.
 	Percent int `json:"percent"`
 	Of      int `json:"of"`
+	// Moved is how many percent the published shares bring to To.
+	Moved int `json:"moved"`
+	// Forecast is in words what all of it would do, as it was before the first step.
+	Forecast string `json:"forecast,omitempty"`
 	// Phase is empty while the shift is refused, or was not looked at. Why is the reason for either, or for the phase.
 	Phase   string    `json:"phase,omitempty"`
 	Why     string    `json:"why,omitempty"`
@@ -105,8 +118,11 @@ func shiftStatuses(in Inputs) []ShiftStatus {
 	for _, m := range moves(in, in.Shifted) {
 		want, p := m.object.Spec, m.spec(marksOf(in, m.service))
 		s := ShiftStatus{Shift: m.object.Namespace + "/" + m.object.Name, Service: cmp.Or(m.service, gslb.Name(want.Service)), From: gslb.SiteID(want.From), To: gslb.SiteID(want.To),
-			Percent: m.state.Percent, Of: p.Percent, Phase: string(m.state.Phase), Why: m.state.Why.Text, Since: m.state.Since,
+			Percent: m.state.Percent, Of: p.Percent, Moved: m.state.Got, Phase: string(m.state.Phase), Why: m.state.Why.Text, Since: m.state.Since,
 			Expires: p.Expires, Author: want.Author, Reason: want.Reason}
+		if f := m.state.Forecast; f != (shift.Forecast{}) {
+			s.Forecast = f.String()
+		}
 		if m.refusal != nil {
 			s.Why = m.refusal.Message
 		}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"tidegate.dev/tidegate/controlplane/api/v1alpha1"
+	"tidegate.dev/tidegate/controlplane/hub/recording"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/health"
 	"tidegate.dev/tidegate/gslb/signal"
@@ -168,9 +169,17 @@ func (l *Loop) Status() Status {
 	return s
 }
 
+// Recording is the last turn of the control loop, nil before the first.
+func (l *Loop) Recording() *recording.Recording {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.recorded
+}
+
 // note keeps what a pass saw.
 func (l *Loop) note(in Inputs, out Outputs) {
 	s := statusOf(in, out)
+	recorded := l.steer.recorded
 	s.ReportsRefused, s.Loads = l.heard.refusedCount(), l.steer.loads()
 	if err := l.steer.unknownTimes(); err != nil {
 		s.Warnings = []string{err.Error()}
@@ -178,7 +187,7 @@ func (l *Loop) note(in Inputs, out Outputs) {
 	l.late.note(s.Sites, in.Now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.status = s
+	l.status, l.recorded = s, recorded
 }
 
 func statusOf(in Inputs, out Outputs) Status {

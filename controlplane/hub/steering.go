@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"tidegate.dev/tidegate/controlplane/hub/recording"
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/health"
@@ -28,6 +29,8 @@ type steering struct {
 	verdicts map[endpointKey]judged
 	shifts   map[types.UID]shift.State
 	cordoned map[gslb.SiteID]bool
+	// recorded is the last turn as it was, for forecasts.
+	recorded *recording.Recording
 }
 
 // due says whether an epoch is over.
@@ -40,6 +43,7 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 		return
 	}
 	s.compile(in)
+	var turns []recording.Turn
 	states, outputs, heavy := map[gslb.Name]loop.State{}, map[gslb.Name]loop.Output{}, map[gslb.Name][]netip.Addr{}
 	before := s.verdicts
 	s.verdicts = map[endpointKey]judged{}
@@ -57,13 +61,17 @@ func (s *steering) turn(in Inputs, answers answerSums) {
 		}
 		input, sites, panicked := s.input(in, service, workloads[spec.Name], before)
 		input.Answers = answers.of(spec.Name, service.All.Classes.Demand(), sites)
-		input.Shifts = moving.through(spec, input, sites)
-		state, output := loop.Step(loop.PolicyOf(&spec.Steering, spec.TTL), s.stateOf(spec, in.Current), input)
+		was := s.stateOf(spec, in.Current)
+		input.Shifts = moving.through(spec, was, input, sites)
+		state, output := loop.Step(loop.PolicyOf(&spec.Steering, spec.TTL), was, input)
+		moving.got(spec.Name, output.Shifts)
+		turns = append(turns, recording.Turn{Service: spec.Name, Was: was, Input: input, Demand: output.Demand})
 		if panicked != "" {
 			output.Notes = append(output.Notes, panicked)
 		}
 		states[spec.Name], outputs[spec.Name], heavy[spec.Name] = state, output, output.Heavy
 	}
+	s.recorded = &recording.Recording{At: in.Now, GeoDigest: in.Geo.Digest(), Map: in.Current, Turns: turns}
 	s.states, s.outputs, s.heavy, s.shifts = states, outputs, heavy, moving.done()
 }
 

@@ -149,7 +149,7 @@ func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share
 	for k, candidate := range t.in.Classes[class].Candidates {
 		change := target[k] - before[k]
 		most = max(most, change, -change)
-		if needs[candidate.Site] && change < 0 {
+		if change < 0 && (needs[candidate.Site] || t.hurries(class, candidate.Site, target)) {
 			limit, relieves = max(limit, relievePerEpoch), true
 		}
 	}

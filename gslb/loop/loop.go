@@ -108,6 +108,8 @@ type Candidate struct {
 	Site int
 	Tier uint8
 	Cost solve.Cost
+	// RTT is the round trip from the class to the site, for forecasts: Cost may hold more than that, or less.
+	RTT time.Duration
 }
 
 // Answer is how many answers named one site to one class.
@@ -133,6 +135,8 @@ type Output struct {
 	Sites []SiteFigures
 	// Demand is the estimate, by class.
 	Demand []gslb.MilliRPS
+	// Shifts are how far those of the input got, in its order.
+	Shifts []ShiftFigures
 	Notes  []string
 }
 

@@ -35,7 +35,8 @@ func ClassesOf(s *plan.CompiledService) []Class {
 				way = shortest(&d, candidate.Tier)
 			}
 			site := s.Endpoints[s.All.BySite[candidate.Site]].Site
-			class.Candidates = append(class.Candidates, Candidate{Site: int(candidate.Site), Tier: candidate.Tier, Cost: way + besides[site]})
+			class.Candidates = append(class.Candidates, Candidate{Site: int(candidate.Site), Tier: candidate.Tier, Cost: way + besides[site],
+				RTT: time.Duration(d.CostMicros[k]) * time.Microsecond})
 		}
 		list = append(list, class)
 	}

@@ -29,7 +29,7 @@ func (t *turn) report() {
 			Before: gslb.MilliRPS(before[i]), After: gslb.MilliRPS(after[i]),
 		})
 	}
-	t.out.Demand = t.estimate.rates()
+	t.out.Demand, t.out.Shifts = t.estimate.rates(), t.through()
 }
 
 // next is what the next Step remembers.

@@ -13,6 +13,56 @@ type Shift struct {
 	From, To int
 	// Share is the part of each class' share at From that is to be at To.
 	Share gslb.Share
+	// Urgent says that who is at To and is to be at From again goes there at the pace of a site that needs relief.
+	Urgent bool
+}
+
+// ShiftFigures is how far an operator's move has got.
+type ShiftFigures struct {
+	From, To gslb.SiteID
+	// Of is what From would get without moves, Moved what of that the shares bring to To instead in the end.
+	Of, Moved gslb.MilliRPS
+}
+
+// Percent is what part of what the source would get is moved.
+func (f ShiftFigures) Percent() int {
+	if f.Of <= 0 {
+		return 0
+	}
+	return int((int64(f.Moved)*100 + int64(f.Of)/2) / int64(f.Of))
+}
+
+// through is how far the moves got: of each class what is missing at the source, as far as it is too much at the destination.
+func (t *turn) through() (list []ShiftFigures) {
+	for _, s := range t.in.Shifts {
+		of, moved := 0.0, 0.0
+		for class, shares := range t.after {
+			from, to := t.candidates(class, s)
+			if shares == nil || t.unshifted[class] == nil || from < 0 {
+				continue
+			}
+			demand, without := t.estimate.demand[class]/float64(gslb.WholeShare), t.unshifted[class]
+			of += demand * float64(without[from])
+			if to >= 0 {
+				moved += demand * float64(max(min(without[from]-shares[from], shares[to]-without[to]), 0))
+			}
+		}
+		list = append(list, ShiftFigures{From: t.in.Sites[s.From].ID, To: t.in.Sites[s.To].ID, Of: gslb.MilliRPS(of), Moved: gslb.MilliRPS(moved)})
+	}
+	return list
+}
+
+// hurries says whether a class is to leave a site because a move there has to be undone at once.
+func (t *turn) hurries(class, site int, target []gslb.Share) bool {
+	for _, s := range t.in.Shifts {
+		if !s.Urgent || s.To != site {
+			continue
+		}
+		if from, _ := t.candidates(class, s); from >= 0 && target[from] > t.before[class][from] {
+			return true
+		}
+	}
+	return false
 }
 
 // recallUnshifted finds the shares that the solver is to change as little as it can: those without operators' moves. If the

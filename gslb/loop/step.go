@@ -39,24 +39,11 @@ type turn struct {
 
 // Step thinks once about one service.
 func Step(p Policy, was State, in Input) (State, Output) {
-	t := &turn{policy: p.withDefaults(), was: was, in: in, index: map[gslb.SiteID]int{}}
-	for i, site := range in.Sites {
-		t.index[site.ID] = i
-	}
+	t := newTurn(p, was, in)
 	if t.massSilence() {
 		return t.freeze()
 	}
-	t.elapsed = Epoch
-	if !was.At.IsZero() {
-		t.elapsed = in.Now.Sub(was.At)
-	}
-	t.estimate = newEstimate(t.policy, was, in, t.index)
-	t.measure()
-	t.recall()
-	t.follow()
-	t.drifts()
-	t.findHeavy()
-	t.recallUnshifted()
+	t.look()
 	target := t.solve()
 	t.unshifted = cloneAll(target)
 	t.shift(target)
@@ -64,6 +51,29 @@ func Step(p Policy, was State, in Input) (State, Output) {
 	t.report()
 	next := t.next()
 	return next, t.out
+}
+
+func newTurn(p Policy, was State, in Input) *turn {
+	t := &turn{policy: p.withDefaults(), was: was, in: in, index: map[gslb.SiteID]int{}}
+	for i, site := range in.Sites {
+		t.index[site.ID] = i
+	}
+	return t
+}
+
+// look finds what there is: demand, capacity, and the shares as they are served.
+func (t *turn) look() {
+	t.elapsed = Epoch
+	if !t.was.At.IsZero() {
+		t.elapsed = t.in.Now.Sub(t.was.At)
+	}
+	t.estimate = newEstimate(t.policy, t.was, t.in, t.index)
+	t.measure()
+	t.recall()
+	t.follow()
+	t.drifts()
+	t.findHeavy()
+	t.recallUnshifted()
 }
 
 // massSilence says whether more than half of the sites are silent: then it is rather we who are deaf.

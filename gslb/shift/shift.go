@@ -106,6 +106,27 @@ type State struct {
 	// of Abort.Saturation. A caller that lost them begins anew.
 	pending Answers
 	full    int
+	// Forecast is what all of the move would do, as it was before the first step. Got is how many percent of what the source would
+	// get the shares bring to the destination: the loop may let less through than Percent, and lets it through slowly. Next
+	// leaves both as they are.
+	Forecast Forecast
+	Got      int
+}
+
+// Forecast is what a move would do in the end. The zero Forecast is none.
+type Forecast struct {
+	// FromBefore to ToAfter are how full source and destination are without it and with it, in percent.
+	FromBefore, FromAfter, ToBefore, ToAfter int
+	// Users is how many percent of all of the service's users change their site, RTTChange by how much their round trip gets longer,
+	// in whole milliseconds.
+	Users     int
+	RTTChange time.Duration
+}
+
+// String has all the numbers.
+func (f Forecast) String() string {
+	return fmt.Sprintf("the source goes from %d %% to %d %% full, the destination from %d %% to %d %%; %d %% of the users move, with a round trip %+d ms longer",
+		f.FromBefore, f.FromAfter, f.ToBefore, f.ToAfter, f.Users, f.RTTChange.Milliseconds())
 }
 
 // Share is the part of what the source gets that is to be at the destination, for loop.Shift.

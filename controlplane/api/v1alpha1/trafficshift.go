@@ -13,6 +13,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name=FROM,type=string,JSONPath=`.spec.from`
 // +kubebuilder:printcolumn:name=TO,type=string,JSONPath=`.spec.to`
 // +kubebuilder:printcolumn:name=PERCENT,type=integer,JSONPath=`.status.percent`
+// +kubebuilder:printcolumn:name=MOVED,type=integer,JSONPath=`.status.moved`
 // +kubebuilder:printcolumn:name=OF,type=integer,JSONPath=`.spec.percent`
 // +kubebuilder:printcolumn:name=PHASE,type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name=WHY,type=string,priority=1,JSONPath=`.status.message`
@@ -105,6 +106,13 @@ type TrafficShiftStatus struct {
 	// percent of what the source gets is to be at the destination now. Clients follow as their answers run out.
 	// +optional
 	Percent int32 `json:"percent"`
+	// moved is how many percent of what the source would get the published shares bring to the destination: less than percent
+	// while clients are on their way, or where the destination has no room for more.
+	// +optional
+	Moved int32 `json:"moved"`
+	// forecast is what all of it would do in the end, as it was before the first step.
+	// +optional
+	Forecast *ShiftForecast `json:"forecast,omitempty"`
 	// message is why it holds, returns or was aborted, with the numbers.
 	// +optional
 	Message string `json:"message,omitempty"`
@@ -124,6 +132,19 @@ type TrafficShiftStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ShiftForecast is what a shift would do in the end: how full source and destination are in percent of their capacity, before it
+// and after it, and who moves.
+type ShiftForecast struct {
+	FromPercentBefore int32 `json:"fromPercentBefore"`
+	FromPercentAfter  int32 `json:"fromPercentAfter"`
+	ToPercentBefore   int32 `json:"toPercentBefore"`
+	ToPercentAfter    int32 `json:"toPercentAfter"`
+	// usersPercent is how many percent of all users of the service change their site.
+	UsersPercent int32 `json:"usersPercent"`
+	// rttChangeMilliseconds is by how much the round trip of those who move gets longer.
+	RTTChangeMilliseconds int64 `json:"rttChangeMilliseconds"`
 }
 
 // TrafficShiftList is a list of TrafficShifts.
