@@ -63,13 +63,18 @@ func capacityOf(p Policy, site *Site, was siteState, first bool, elapsed time.Du
 	return c
 }
 
-// unheard is the capacity of a silent site: its replicas', but never more than lets it keep what it carried. Where nobody
+// unheard is the capacity of a silent site: its replicas', but never more than lets it keep what it carried: what its last
+// report said, which may be newer than the last Step that it counted in. Where nobody
 // knows what that was, it keeps what it has and gets nothing new.
 func unheard(p Policy, site *Site, was siteState, first bool) (counted gslb.MilliRPS, unknown bool) {
 	if first {
 		return site.Capacity, true
 	}
-	keeps := gslb.MilliRPS(float64(was.Carried) * float64(load.Full) / float64(p.Marks.High))
+	carried := was.Carried
+	if site.Sample != nil && site.Sample.Rate != nil {
+		carried = *site.Sample.Rate
+	}
+	keeps := gslb.MilliRPS(float64(carried) * float64(load.Full) / float64(p.Marks.High))
 	return min(site.Capacity, was.Counted, keeps), false
 }
 

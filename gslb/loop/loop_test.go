@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
@@ -303,5 +304,41 @@ func TestMinSitesSpreadsEveryClass(t *testing.T) {
 		if len(split.Shares) != 2 || split.Shares[0].Share != 5000 {
 			t.Errorf("%v", split)
 		}
+	}
+}
+
+// "never more than it carried": what the last report said, though no Step counted it in.
+func TestSilentSiteKeepsWhatItSaidLast(t *testing.T) {
+	w := trio(t, 80, 20, 20)
+	w.settle(10)
+	last := *w.sites[0].sampled
+	rate := rps(45)
+	last.At, last.Rate = w.now.Add(4*time.Second), &rate
+	w.sites[0].sampled, w.sites[0].silent = &last, true
+	w.settle(2)
+	if got, want := w.out.Sites[0].Counted, rps(50); got != want || !w.out.Sites[0].Silent {
+		t.Errorf("it counts for %v, want %v, of which the high mark is what it carried", got, want)
+	}
+}
+
+// A drain that ends while everything stays as it was is over like others: clients return slowly.
+func TestReturnFromADrainThatEndedUnseen(t *testing.T) {
+	w := trio(t, 80, 20, 20)
+	w.sites[0].claimed = 70 // a part of its clients is elsewhere
+	w.settle(30)
+	silence := func(on bool) {
+		for i := range w.sites {
+			w.sites[i].silent = on
+		}
+	}
+	silence(true)
+	w.settle(2)
+	w.sites[0].drained = true
+	w.settle(10)
+	w.sites[0].drained = false
+	silence(false)
+	w.pass()
+	if got := w.shares(0)[0]; got > 0.31 {
+		t.Errorf("%.2f of its clients are back at once", got)
 	}
 }

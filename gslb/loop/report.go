@@ -42,7 +42,7 @@ func (t *turn) next() State {
 			tide = tide.Observe(c.level, t.policy.Marks, dwell, t.in.Now)
 		}
 		t.brief(i, tide)
-		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Heard: c.heard, Drift: t.drift[i], Tide: tide}
+		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Heard: c.heard, Drained: site.Drained, Drift: t.drift[i], Tide: tide}
 	}
 	published := map[plan.ClassKey][]plan.SiteShare{}
 	for _, split := range t.out.Splits {

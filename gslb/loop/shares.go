@@ -12,20 +12,33 @@ import (
 // other sites of the class in proportion; and a class without any is served by its first tier.
 func (t *turn) recall() {
 	t.before, t.split = make([][]gslb.Share, len(t.in.Classes)), make([]bool, len(t.in.Classes))
+	serving := t.serving()
 	for i, c := range t.in.Classes {
 		published := t.was.Classes[c.Key].Shares
 		t.split[i] = published != nil
-		if t.before[i] = t.usablePart(c, published); t.before[i] == nil {
+		if t.before[i] = t.partOf(c, published, serving); t.before[i] == nil {
+			t.before[i] = t.ownRule(c, serving)
+		}
+		if t.before[i] == nil {
 			t.before[i] = t.ownRule(c, t.usable)
 		}
 	}
 }
 
-// usablePart is the part of some shares that usable sites have, scaled to the whole; nil if that is nothing.
-func (t *turn) usablePart(c Class, shares []plan.SiteShare) []gslb.Share {
+// serving are the usable sites but those whose drain has just ended: they serve nobody yet, whatever the shares of before say.
+func (t *turn) serving() []bool {
+	serving := slices.Clone(t.usable)
+	for i, site := range t.in.Sites {
+		serving[i] = serving[i] && !t.was.Sites[site.ID].Drained
+	}
+	return serving
+}
+
+// partOf is the part of some shares that some sites have, scaled to the whole; nil if that is nothing.
+func (t *turn) partOf(c Class, shares []plan.SiteShare, sites []bool) []gslb.Share {
 	weights := make([]int64, len(c.Candidates))
 	for k, candidate := range c.Candidates {
-		if t.usable[candidate.Site] {
+		if sites[candidate.Site] {
 			weights[k] = shareAt(shares, t.in.Sites[candidate.Site].ID)
 		}
 	}

@@ -71,7 +71,7 @@ func (t *turn) hurries(class, site int, target []gslb.Share) bool {
 func (t *turn) recallUnshifted() {
 	t.unshifted = slices.Clone(t.before)
 	for i, c := range t.in.Classes {
-		if shares := t.usablePart(c, t.was.Classes[c.Key].Unshifted); shares != nil {
+		if shares := t.partOf(c, t.was.Classes[c.Key].Unshifted, t.usable); shares != nil {
 			t.unshifted[i] = shares
 		}
 	}

@@ -30,6 +30,8 @@ type siteState struct {
 	Carried gslb.MilliRPS `json:"carried,omitempty"`
 	// Heard says that this was measured.
 	Heard bool `json:"heard,omitempty"`
+	// Drained says that it got nobody when that was last looked at.
+	Drained bool `json:"drained,omitempty"`
 	// Drift is by how much more arrives than was planned, in thousandths of a request a second.
 	Drift float64   `json:"drift,omitempty"`
 	Tide  load.Tide `json:"tide,omitzero"`

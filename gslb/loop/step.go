@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -100,6 +101,13 @@ func (t *turn) freeze() (State, Output) {
 		}
 	}
 	was := t.was
+	was.Sites = maps.Clone(was.Sites)
+	for _, site := range t.in.Sites {
+		if s, known := was.Sites[site.ID]; known {
+			s.Drained = site.Drained
+			was.Sites[site.ID] = s
+		}
+	}
 	was.At, was.Heavy = t.in.Now, map[netip.Addr]time.Time{} // the answers until now are lost
 	for _, resolver := range t.out.Heavy {
 		was.Heavy[resolver] = t.in.Now

@@ -31,11 +31,14 @@ type worldSite struct {
 	id                gslb.SiteID
 	claimed, capacity float64 // requests/s
 	down, silent      bool
+	drained           bool
 	arrives           float64
 	waiting           float64
 	// sampled is the last sample that came through.
 	sampled *load.Sample
 }
+
+func (s *worldSite) serves() bool { return !s.down && !s.drained }
 
 type worldClass struct {
 	key     plan.ClassKey
@@ -83,7 +86,7 @@ func (w *world) input() Input {
 			}
 			s.sampled = &load.Sample{At: w.now, Rate: &rate, Served: &served, Waiting: &waiting, Replicas: replicas}
 		}
-		in.Sites = append(in.Sites, Site{ID: s.id, Capacity: rps(s.claimed), Up: !s.down, Sample: s.sampled})
+		in.Sites = append(in.Sites, Site{ID: s.id, Capacity: rps(s.claimed), Up: !s.down, Drained: s.drained, Sample: s.sampled})
 	}
 	for i := range w.classes {
 		in.Classes = append(in.Classes, w.class(i))
@@ -123,13 +126,13 @@ func (w *world) tier(class int, cost solve.Cost) (tier int) {
 func (w *world) shares(class int) []float64 {
 	shares, all := make([]float64, len(w.sites)), 0.0
 	for i := range w.sites {
-		if share := shareAt(w.splits[w.classes[class].key], w.sites[i].id); !w.sites[i].down {
+		if share := shareAt(w.splits[w.classes[class].key], w.sites[i].id); w.sites[i].serves() {
 			shares[i] = float64(share)
 			all += shares[i]
 		}
 	}
 	for i := range shares { // without a split, the nearest tier by capacity
-		if cost, ok := w.classes[class].costs[i]; all == 0 && ok && !w.sites[i].down && cost == w.nearest(class) {
+		if cost, ok := w.classes[class].costs[i]; all == 0 && ok && w.sites[i].serves() && cost == w.nearest(class) {
 			shares[i] = w.sites[i].claimed
 		}
 	}
@@ -148,7 +151,7 @@ func (w *world) shares(class int) []float64 {
 func (w *world) nearest(class int) (best solve.Cost) {
 	best = math.MaxInt64
 	for i := range w.sites {
-		if cost, ok := w.classes[class].costs[i]; ok && !w.sites[i].down {
+		if cost, ok := w.classes[class].costs[i]; ok && w.sites[i].serves() {
 			best = min(best, cost)
 		}
 	}
