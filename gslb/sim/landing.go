@@ -23,13 +23,13 @@ type landing struct {
 	before, after []float64
 }
 
-// landing is that by one map. A site that is drained now takes nobody by the map before either: its clients have to go, and
-// only where to was decided.
-func (p *Production) landing(h *head, known *demands) []float64 {
+// landing is that by one map, and by the sites that the hub's step counted as up. A site that is drained now takes nobody by the
+// map before either: its clients have to go, and only where to was decided.
+func (p *Production) landing(h *head, known *demands, in *loop.Input) []float64 {
 	b := world.NewBuilder()
 	b.SetPlan(h.generation, h.compiled)
-	for i := range p.view.Sites {
-		b.SetDown(target(i), p.hub.verdicts[i].Down || p.view.Sites[i].Drained)
+	for at, i := range p.hub.byName {
+		b.SetDown(target(i), !in.Sites[at].Up || in.Sites[at].Drained)
 	}
 	snapshot, askers := b.Snapshot(), p.view.sim.config.Population.Askers
 	lands, spread := make([]float64, len(p.view.Sites)), make([]bool, len(known.classes))
@@ -263,12 +263,30 @@ func (l *landing) ramps(last *head) {
 		if !split {
 			continue
 		}
+		was = served(was, last)
 		most := gslb.Share(0)
 		for _, s := range now {
 			most = max(most, s.Share-shareOf(was, s.Site))
 		}
 		l.rules.check(5, l.p.view.Now, most <= mostPerEpoch, "class %s moves by %v in one step", key, most)
 	}
+}
+
+// served are shares as name servers served them: what a drained site had went to the others in proportion.
+func served(shares []plan.SiteShare, h *head) (list []plan.SiteShare) {
+	drained, whole := map[gslb.SiteID]bool{}, gslb.Share(0)
+	for _, e := range h.compiled.Map.Services[0].Endpoints {
+		drained[e.Site] = e.Drained
+	}
+	for _, s := range shares {
+		if !drained[s.Site] {
+			list, whole = append(list, s), whole+s.Share
+		}
+	}
+	for i := range list {
+		list[i].Share = list[i].Share * gslb.WholeShare / whole
+	}
+	return list
 }
 
 func shareOf(shares []plan.SiteShare, site gslb.SiteID) gslb.Share {

@@ -167,7 +167,7 @@ func (r *Rules) step(p *Production, last *head, in *loop.Input, out *loop.Output
 	known := p.demands()
 	r.estimate(p, known, out)
 	known.believe(out.Demand)
-	l := landing{rules: r, p: p, in: in, out: out, before: p.landing(last, known), after: p.landing(p.head, known)}
+	l := landing{rules: r, p: p, in: in, out: out, before: p.landing(last, known, in), after: p.landing(p.head, known, in)}
 	l.silentAttractNobody(last)
 	l.noFlood()
 	l.ramps(last)
