@@ -131,6 +131,8 @@ type Output struct {
 	Heavy []netip.Addr
 	// Frozen says that more than half of the sites are silent, so that everything stays as it was.
 	Frozen bool
+	// Overloaded are the sites that must take more than their high mark allows, since nobody near has room.
+	Overloaded []gslb.SiteID
 	// Sites has the numbers that made the decision.
 	Sites []SiteFigures
 	// Demand is the estimate, by class.

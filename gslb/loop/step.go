@@ -242,6 +242,7 @@ func (t *turn) spread(class int, shares []gslb.Share) []gslb.Share {
 func (t *turn) overloadNote(solution *solve.Solution) {
 	for i, over := range solution.Overload {
 		if over > 0 {
+			t.out.Overloaded = append(t.out.Overloaded, t.in.Sites[i].ID)
 			t.out.Notes = append(t.out.Notes, fmt.Sprintf("%s must take %v requests/s more than its high mark allows: nobody near has room", t.in.Sites[i].ID, over))
 		}
 	}

@@ -158,16 +158,9 @@ func (r *Rules) estimate(p *Production, truth *demands, out *loop.Output) {
 	r.estimates++
 }
 
-// slack is by what part of the whole demand a load may be above what it should be: askers are lumps.
-const slack = 0.002
-
-func (l *landing) slack() float64 {
-	sum := 0.0
-	for _, demand := range l.before {
-		sum += demand
-	}
-	return sum * slack
-}
+// slack is by how much a load may be above what it should be, in requests per second: askers without a class are lumps, and
+// shares are rounded.
+func slack(load float64) float64 { return 1 + 0.02*load }
 
 // silentAttractNobody is rule 4: missing data never attracts traffic, and while most sites are silent everything stays
 // as it was.
@@ -181,7 +174,8 @@ func (l *landing) silentAttractNobody(last *head) {
 		if l.p.age(i) <= loop.FrozenFor || l.in.Sites[at].Drained {
 			continue
 		}
-		l.rules.check(4, now, l.after[i] <= max(l.before[i], l.carried(at))*1.05+l.slack(),
+		allowed := max(l.before[i], l.carried(at))
+		l.rules.check(4, now, l.after[i] <= allowed+slack(allowed),
 			"%s is silent for %v and gets %.1f requests/s after %.1f, more than the %.1f that it carried",
 			l.in.Sites[at].ID, l.p.age(i), l.after[i], l.before[i], l.carried(at))
 	}
@@ -236,13 +230,16 @@ func sameSplits(a, b map[plan.ClassKey][]plan.SiteShare) bool {
 // hub knows of it; where demand as a whole is too much, that is said and shared; and where all are dead, all are answered.
 func (l *landing) noFlood() {
 	alive := func(s loop.SiteFigures) bool { return s.Counted > 0 }
-	if l.out.Frozen || len(l.out.Notes) > 0 || !slices.ContainsFunc(l.out.Sites, alive) {
+	if l.out.Frozen || !slices.ContainsFunc(l.out.Sites, alive) {
 		return
 	}
 	high := float64(l.p.config.Watermarks.HighPercent) / 100
 	for at, i := range l.p.hub.byName {
 		carries := float64(l.out.Sites[at].Counted) / 1000 * l.out.Sites[at].Correction * high
-		pushed := l.after[i] > l.before[i]*1.02+l.slack() && l.after[i] > carries*1.1+l.slack()
+		if slices.Contains(l.out.Overloaded, l.in.Sites[at].ID) {
+			continue
+		}
+		pushed := l.after[i] > l.before[i]+slack(l.before[i]) && l.after[i] > carries+slack(carries)
 		l.rules.check(5, l.p.view.Now, !pushed, "%s gets %.1f requests/s after %.1f: its high mark is at %.1f",
 			l.in.Sites[at].ID, l.after[i], l.before[i], carries)
 	}

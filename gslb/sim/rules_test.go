@@ -150,6 +150,12 @@ func TestRulesCatch(t *testing.T) {
 				out.Splits = append(out.Splits, plan.Split{Class: c.Key, Shares: []plan.SiteShare{{Site: "site-006", Share: gslb.WholeShare}}})
 			}
 		}}},
+		{"another site is full, and says so", 5, "high mark", overflow, faults{input: func(in *loop.Input) { classes = in.Classes }, output: func(out *loop.Output) {
+			out.Splits, out.Overloaded, out.Notes = nil, []gslb.SiteID{"site-001"}, []string{"site-001 must take more"}
+			for _, c := range classes[:len(classes)/2] {
+				out.Splits = append(out.Splits, plan.Split{Class: c.Key, Shares: []plan.SiteShare{{Site: "site-006", Share: gslb.WholeShare}}})
+			}
+		}}},
 		{"the whole of a class moves at once", 5, "moves by", overflow, faults{output: func(out *loop.Output) {
 			if asked++; asked%2 == 0 {
 				for i, s := range out.Splits {
