@@ -146,6 +146,9 @@ func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share
 	}
 	limit, most := max(returnPerEpoch, t.displaced(class)), gslb.Share(0)
 	relieves := false
+	if t.estimate.demand[class] == 0 {
+		limit = max(limit, relievePerEpoch) // nobody is heard of who could be too many
+	}
 	for k, candidate := range t.in.Classes[class].Candidates {
 		change := target[k] - before[k]
 		most = max(most, change, -change)
