@@ -49,7 +49,7 @@ func (t *turn) following(class int) (cells []cell) {
 // after the mean of some dead times is how much more the site gets than is planned for it, and is planned for. That it gets
 // less is no promise of room.
 func (t *turn) drifts() {
-	planned := make([]float64, len(t.in.Sites))
+	planned := t.astray()
 	for class, row := range t.effective {
 		for k, candidate := range t.in.Classes[class].Candidates {
 			planned[candidate.Site] += t.estimate.demand[class] * row[k]

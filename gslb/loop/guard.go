@@ -123,7 +123,7 @@ func (t *turn) high(site int) float64 { return t.upTo(site, t.policy.Marks.High)
 
 // upTo is the planned load that brings a site to a level.
 func (t *turn) upTo(site int, level load.Level) float64 {
-	return t.capacity[site].effective()*float64(level)/float64(load.Full) - t.drift[site]
+	return t.capacity[site].effective()*float64(level)/float64(load.Full) - t.drift[site] - t.stray[site]
 }
 
 // addFlooded adds the sites that the shares so far would fill over their high mark, though they were not before. It says

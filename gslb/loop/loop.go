@@ -100,6 +100,8 @@ type Site struct {
 type Class struct {
 	Key        plan.ClassKey
 	Candidates []Candidate
+	// Allowed are the sites that may serve it at all, by index; nil is all.
+	Allowed []bool
 }
 
 // Candidate is a site that a class may get.
@@ -154,6 +156,8 @@ type SiteFigures struct {
 	Correction float64 `json:"correction"`
 	// Drift is by how much more arrives than the shares in effect should bring.
 	Drift gslb.MilliRPS `json:"driftMilliRPS,omitempty"`
+	// Stray is what comes from classes all of whose candidates are gone: no share brings it.
+	Stray gslb.MilliRPS `json:"strayMilliRPS,omitempty"`
 	// Saturation is measured, if Known, and By what.
 	Saturation load.Level `json:"saturation"`
 	By         load.Cause `json:"by,omitempty"`

@@ -27,8 +27,9 @@ func ClassesOf(s *plan.CompiledService) []Class {
 		besides[c.Site] = solve.Cost(c.Milliseconds) * millisecond
 	}
 	var list []Class
+	allowed := allowedBy(s)
 	for _, d := range s.All.Classes.Demand().List {
-		class := Class{Key: d.Key}
+		class := Class{Key: d.Key, Allowed: allowed(d.Residency)}
 		for k, candidate := range d.Candidates {
 			way := solve.Cost(d.CostMicros[k])
 			if policy.Near != (plan.Near{}) {
@@ -41,6 +42,21 @@ func ClassesOf(s *plan.CompiledService) []Class {
 		list = append(list, class)
 	}
 	return list
+}
+
+// allowedBy makes the sites that each residency rule allows, each list once.
+func allowedBy(s *plan.CompiledService) func(rule uint16) []bool {
+	lists := map[uint16][]bool{plan.NoResidency: nil}
+	return func(rule uint16) []bool {
+		list, made := lists[rule]
+		if !made {
+			for _, endpoint := range s.All.BySite {
+				list = append(list, s.Allows(rule, int(endpoint)))
+			}
+			lists[rule] = list
+		}
+		return list
+	}
 }
 
 const millisecond solve.Cost = 1_000

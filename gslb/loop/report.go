@@ -25,7 +25,7 @@ func (t *turn) report() {
 	for i := range t.in.Sites {
 		c := &t.capacity[i]
 		t.out.Sites = append(t.out.Sites, SiteFigures{
-			ID: t.in.Sites[i].ID, Counted: c.counted, Correction: c.correction, Drift: gslb.MilliRPS(t.drift[i]), Saturation: c.level, By: c.by, Known: c.known, Silent: c.silent,
+			ID: t.in.Sites[i].ID, Counted: c.counted, Correction: c.correction, Drift: gslb.MilliRPS(t.drift[i]), Stray: gslb.MilliRPS(t.stray[i]), Saturation: c.level, By: c.by, Known: c.known, Silent: c.silent,
 			Before: gslb.MilliRPS(before[i]), After: gslb.MilliRPS(after[i]),
 		})
 	}

@@ -33,6 +33,7 @@ type turn struct {
 	effective [][]float64
 	follows   [][]cell
 	drift     []float64
+	stray     []float64                // what comes to each site of classes without a usable candidate
 	heavy     map[netip.Addr]time.Time // resolvers, and when each last carried as much as makes one heavy
 	lump      []float64                // by class: what its heaviest resolver carries
 	out       Output
@@ -70,6 +71,7 @@ func (t *turn) look() {
 	}
 	t.estimate = newEstimate(t.policy, t.was, t.in, t.index)
 	t.measure()
+	t.strays()
 	t.recall()
 	t.follow()
 	t.drifts()

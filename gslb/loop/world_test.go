@@ -137,14 +137,27 @@ func (w *world) shares(class int) []float64 {
 		}
 	}
 	if all == 0 {
-		for _, share := range shares {
-			all += share
+		all = sum(shares)
+	}
+	for i := range shares { // without a candidate, all others by capacity
+		if _, ok := w.classes[class].costs[i]; all == 0 && !ok && w.sites[i].serves() {
+			shares[i] = w.sites[i].claimed
 		}
+	}
+	if all == 0 {
+		all = sum(shares)
 	}
 	for i := range shares {
 		shares[i] /= all
 	}
 	return shares
+}
+
+func sum(shares []float64) (all float64) {
+	for _, share := range shares {
+		all += share
+	}
+	return all
 }
 
 // nearest is the least cost of a site that is up.

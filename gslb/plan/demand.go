@@ -32,8 +32,10 @@ type DemandClass struct {
 	// Weight is the prior of demand, at least 1: the /24 networks of IPv4, and one for each run of IPv6 networks.
 	Weight int64
 
-	runs6     int64 // how much of Weight are runs of IPv6
-	residency uint16
+	// Residency is the rule that keeps the clients at some sites, NoResidency for none (CompiledService.Allows).
+	Residency uint16
+
+	runs6 int64 // how much of Weight are runs of IPv6
 }
 
 // splitInto is how many units a class is cut into at least, where its networks are so many: each carries at most 1/256 of its
@@ -103,8 +105,8 @@ func (c *demandCompiler) key(d *DemandClass) ClassKey {
 			b.WriteString("tag " + string(tag.Line) + " " + string(tag.Region) + "\n")
 		}
 	}
-	if d.residency != NoResidency {
-		b.WriteString(c.residency[d.residency-1].clientsText())
+	if d.Residency != NoResidency {
+		b.WriteString(c.residency[d.Residency-1].clientsText())
 	}
 	for _, candidate := range d.Candidates {
 		b.WriteString("tier " + string('0'+rune(candidate.Tier)) + " " + string(c.names[candidate.Site]) + "\n")

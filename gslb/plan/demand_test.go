@@ -130,7 +130,7 @@ func TestDemandOfEveryClass(t *testing.T) {
 			t.Fatalf("%d us added without merging", demand.AddedMicros)
 		}
 		for i, d := range demand.List {
-			text := w.contentOf(d.Tags, d.residency, d.Candidates)
+			text := w.contentOf(d.Tags, d.Residency, d.Candidates)
 			if want := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:16]; string(d.Key) != want {
 				t.Fatalf("key %s of %q, want %s", d.Key, text, want)
 			}
@@ -179,7 +179,7 @@ func TestMergedDemand(t *testing.T) {
 				continue
 			}
 			d := merged.List[i]
-			if !slices.Equal(d.Tags, class.Tags) || d.residency != class.Residency || len(d.Candidates) > len(class.Candidates) || !slices.Equal(d.Candidates, class.Candidates[:len(d.Candidates)]) {
+			if !slices.Equal(d.Tags, class.Tags) || d.Residency != class.Residency || len(d.Candidates) > len(class.Candidates) || !slices.Equal(d.Candidates, class.Candidates[:len(d.Candidates)]) {
 				t.Fatalf("%+v is in %+v", class, d)
 			}
 			weights[i] += whole.List[own].Weight

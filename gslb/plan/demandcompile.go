@@ -88,7 +88,7 @@ func (c *demandCompiler) class(key mergeKey) (d DemandClass) {
 		d.Candidates = append(d.Candidates, Candidate{Site: uint16(packed >> 8), Tier: uint8(packed)})
 	}
 	tags := c.classes.matches[key.tags:]
-	d.Tags, d.residency = slices.Clone(tags[1:1+tags[0]]), c.classes.residency(key.tags)
+	d.Tags, d.Residency = slices.Clone(tags[1:1+tags[0]]), c.classes.residency(key.tags)
 	return d
 }
 

@@ -34,7 +34,7 @@ func (p *Production) landing(h *head, known *demands, in *loop.Input) []float64 
 	snapshot, askers := b.Snapshot(), p.view.sim.config.Population.Askers
 	lands, spread := make([]float64, len(p.view.Sites)), make([]bool, len(known.classes))
 	for class, demand := range known.classes {
-		spread[class] = spreadBySplit(lands, h, snapshot, class, demand) || spreadByTier(lands, h, snapshot, class, demand)
+		spread[class] = spreadBySplit(lands, h, snapshot, class, demand) || spreadByTier(lands, h, snapshot, class, demand) || spreadBeyond(lands, h, snapshot, class, demand)
 	}
 	for i := range askers {
 		if class := known.classOf[i]; class != noClass && spread[class] {
@@ -85,6 +85,23 @@ func spreadByTier(lands []float64, h *head, snapshot *world.Snapshot, class int,
 	return whole > 0
 }
 
+// spreadBeyond adds the demand of a class that has lost its candidates to all other sites that are up, by capacity. It says
+// whether there is one.
+func spreadBeyond(lands []float64, h *head, snapshot *world.Snapshot, class int, demand float64) bool {
+	endpoints, whole := snapshot.Service(0).Endpoints, 0.0
+	for e := range endpoints { // those of the candidates are not ready
+		if endpoints[e].Ready(plan.IPv4) {
+			whole += float64(endpoints[e].Capacity)
+		}
+	}
+	for e := range endpoints {
+		if endpoints[e].Ready(plan.IPv4) {
+			lands[h.siteOf[e]] += demand * float64(endpoints[e].Capacity) / whole
+		}
+	}
+	return whole > 0
+}
+
 // demands are those of the askers and of their demand classes, in requests per second.
 type demands struct {
 	askers, classes []float64
@@ -113,9 +130,12 @@ func (p *Production) demands() *demands {
 func (d *demands) believe(estimate []gslb.MilliRPS) {
 	factor := make([]float64, len(d.classes))
 	for class, demand := range d.classes {
-		if class < len(estimate) && demand > 0 {
-			factor[class] = float64(estimate[class]) / 1000 / demand
-			d.classes[class] = float64(estimate[class]) / 1000
+		if class >= len(estimate) {
+			continue
+		}
+		d.classes[class] = float64(estimate[class]) / 1000
+		if demand > 0 {
+			factor[class] = d.classes[class] / demand
 		}
 	}
 	for i, class := range d.classOf {
@@ -243,71 +263,4 @@ func (l *landing) noFlood() {
 		l.rules.check(5, l.p.view.Now, !pushed, "%s gets %.1f requests/s after %.1f: its high mark is at %.1f",
 			l.in.Sites[at].ID, l.after[i], l.before[i], carries)
 	}
-}
-
-// mostPerEpoch is how much of a class may change over between healthy sites in one epoch: 20 points in 10 s, and what
-// rounding adds.
-const mostPerEpoch = 3000 + 300
-
-// ramps is the other half of rule 5: shares move slowly between healthy sites, however sure the hub is.
-func (l *landing) ramps(last *head) {
-	if l.out.Frozen || !l.allHealthy() {
-		return
-	}
-	before := splitsOf(last)
-	for key, now := range splitsOf(l.p.head) {
-		was, split := before[key]
-		if !split {
-			continue
-		}
-		was = served(was, last)
-		most := gslb.Share(0)
-		for _, s := range now {
-			most = max(most, s.Share-shareOf(was, s.Site))
-		}
-		l.rules.check(5, l.p.view.Now, most <= mostPerEpoch, "class %s moves by %v in one step", key, most)
-	}
-}
-
-// served are shares as name servers served them: what a drained site had went to the others in proportion.
-func served(shares []plan.SiteShare, h *head) (list []plan.SiteShare) {
-	drained, whole := map[gslb.SiteID]bool{}, gslb.Share(0)
-	for _, e := range h.compiled.Map.Services[0].Endpoints {
-		drained[e.Site] = e.Drained
-	}
-	for _, s := range shares {
-		if !drained[s.Site] {
-			list, whole = append(list, s), whole+s.Share
-		}
-	}
-	for i := range list {
-		list[i].Share = list[i].Share * gslb.WholeShare / whole
-	}
-	return list
-}
-
-func shareOf(shares []plan.SiteShare, site gslb.SiteID) gslb.Share {
-	for _, s := range shares {
-		if s.Site == site {
-			return s.Share
-		}
-	}
-	return 0
-}
-
-func (l *landing) allHealthy() bool {
-	for at := range l.in.Sites {
-		s := &l.in.Sites[at]
-		if !s.Up || s.Drained || s.Capacity == 0 {
-			return false
-		}
-	}
-	for _, n := range l.p.servers {
-		for i := range n.probes {
-			if n.probes[i].Down {
-				return false
-			}
-		}
-	}
-	return true
 }

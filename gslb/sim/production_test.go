@@ -74,7 +74,7 @@ func TestHubGoesOn(t *testing.T) {
 	before, after := splits[0], splits[1]
 	for key, shares := range before {
 		for _, s := range shares {
-			if d := s.Share - shareOf(after[key], s.Site); after[key] != nil && (d > mostPerEpoch || d < -mostPerEpoch) {
+			if d := s.Share - shareOf(after[key], s.Site); after[key] != nil && (d > mostRelieved || d < -mostRelieved) {
 				t.Errorf("class %s: %v, by the new leader %v", key, shares, after[key])
 			}
 		}

@@ -94,7 +94,7 @@ var sink []byte
 
 // TestRulesCatch breaks production in a way that each rule forbids.
 func TestRulesCatch(t *testing.T) {
-	asked, classes := 0, []loop.Class(nil)
+	asked, classes, now := 0, []loop.Class(nil), time.Time{}
 	for _, c := range []struct {
 		name    string
 		rule    int
@@ -164,6 +164,18 @@ func TestRulesCatch(t *testing.T) {
 						a, b := &out.Splits[i].Shares[0], &out.Splits[i].Shares[n-1]
 						a.Share, b.Share = b.Share, a.Share
 					}
+				}
+			}
+		}}},
+		{"clients return as fast as they left", 5, "at most 6 % may", func(c Config) []Event {
+			return append(overflow(c), Event{180, Demand{Factor: 0.4}})
+		}, faults{input: func(in *loop.Input) { now = in.Now }, output: func(out *loop.Output) {
+			for i, s := range out.Splits {
+				if n := len(s.Shares); n > 1 && now.Unix() >= 1_790_000_000+240 {
+					out.Splits[i].Shares = slices.Clone(s.Shares)
+					a, b := &out.Splits[i].Shares[0], &out.Splits[i].Shares[n-1]
+					move := min(2000, b.Share-1)
+					a.Share, b.Share = a.Share+move, b.Share-move
 				}
 			}
 		}}},
