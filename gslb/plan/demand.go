@@ -77,7 +77,10 @@ const noDemand = 1<<16 - 1
 
 // Of is the index of a class' demand class. It is not ok only where there are more lists of tags than demand classes: the
 // lightest of them have none, and are never split.
-func (d *Demand) Of(class Class) (index int, ok bool) {
+func (d *Demand) Of(class Class) (index int, ok bool) { return d.OfClass(&class) }
+
+// OfClass is Of for the query path, without a copy of the class.
+func (d *Demand) OfClass(class *Class) (index int, ok bool) {
 	i := d.of[class.group]
 	return int(i), i != noDemand
 }

@@ -48,22 +48,10 @@ func largeWorld(b *testing.B) *world.Snapshot {
 	return builder.Snapshot()
 }
 
-// BenchmarkDecideSplit decides with 1,000 sites where the client's class is split among eight: for one client subnet, for
-// 1,024 that come in turn, and for resolvers, plain ones and heavy ones.
-func BenchmarkDecideSplit(b *testing.B) {
+// BenchmarkDecideLarge decides with 1,000 sites, for 1,024 clients in turn: where the client's class is split among eight, for
+// client subnets of both families and for resolvers, plain ones and heavy ones; and where no class is split.
+func BenchmarkDecideLarge(b *testing.B) {
 	snapshot := largeWorld(b)
-	var clients []Query
-	for i := range uint32(1 << 20) {
-		n := i * 2654435761
-		addr := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), 0})
-		q := Query{Family: plan.IPv4, Client: gslb.Client(netip.PrefixFrom(addr, 24), true)}
-		if Decide(snapshot, q).Reason == Split {
-			clients = append(clients, q)
-		}
-		if len(clients) == 1<<10 {
-			break
-		}
-	}
 	run := func(kind string, clients []Query) {
 		b.Run(kind, func(b *testing.B) {
 			b.ReportAllocs()
@@ -72,18 +60,49 @@ func BenchmarkDecideSplit(b *testing.B) {
 			}
 		})
 	}
-	run("one client", clients[:1])
-	run("clients", clients)
-	resolvers := make([]Query, len(clients))
-	for i, q := range clients {
+	clients4, clients6 := splitClients(snapshot, subnet4), splitClients(snapshot, subnet6)
+	run("one client", clients4[:1])
+	run("clients", clients4)
+	run("clients of IPv6", clients6)
+	resolvers := make([]Query, len(clients4))
+	for i, q := range clients4 {
 		resolvers[i] = Query{Family: plan.IPv4, Client: gslb.Resolver(q.Client.Prefix.Addr().Next()), At: 1_800_000_000}
 	}
 	run("resolvers", resolvers)
+	m := snapshot.Plan.Map
 	for _, q := range resolvers {
-		snapshot.Plan.Map.HeavyResolvers = append(snapshot.Plan.Map.HeavyResolvers, q.Client.Prefix.Addr())
+		m.HeavyResolvers = append(m.HeavyResolvers, q.Client.Prefix.Addr())
 	}
-	builder := world.NewBuilder()
-	builder.SetPlan(2, plan.Compile(snapshot.Plan.Map, "sha256:heavy", snapshot.Plan.Geo, snapshot.Plan))
-	snapshot = builder.Snapshot()
+	snapshot = nextSnapshot(m, snapshot.Plan)
 	run("heavy resolvers", resolvers)
+	m.Services[0].Splits = nil
+	snapshot = nextSnapshot(m, snapshot.Plan)
+	run("unsplit clients", clients4)
+	run("unsplit clients of IPv6", clients6)
+}
+
+func nextSnapshot(m *plan.Map, before *plan.Compiled) *world.Snapshot {
+	builder := world.NewBuilder()
+	builder.SetPlan(2, plan.Compile(m, "sha256:next", before.Geo, before))
+	return builder.Snapshot()
+}
+
+func subnet4(n uint32) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), 0}), gslb.MaxBits4)
+}
+
+// subnet6 is in 2000::/4, where the registries' networks are.
+func subnet6(n uint32) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20 | byte(n>>28), byte(n >> 20), byte(n >> 12), byte(n >> 4), byte(n << 4)}), gslb.MaxBits6)
+}
+
+// splitClients are 1,024 client subnets whose class is split.
+func splitClients(snapshot *world.Snapshot, subnet func(uint32) netip.Prefix) (clients []Query) {
+	for i := uint32(0); len(clients) < 1<<10; i++ {
+		q := Query{Family: plan.IPv4, Client: gslb.Client(subnet(i*2654435761), true)}
+		if Decide(snapshot, q).Reason == Split {
+			clients = append(clients, q)
+		}
+	}
+	return clients
 }

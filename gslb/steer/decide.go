@@ -89,25 +89,22 @@ const (
 )
 
 // Decide chooses the endpoint for a query. The snapshot must hold a plan with the query's service.
-func Decide(snapshot *world.Snapshot, q Query) Decision {
-	return decide(snapshot, &q, nil)
+func Decide(snapshot *world.Snapshot, q Query) (out Decision) {
+	decide(snapshot, &q, nil, &out)
+	return out
 }
 
-func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
+// decide fills in a decision that is still zero.
+func decide(snapshot *world.Snapshot, q *Query, trace *Trace, out *Decision) {
 	compiled := &snapshot.Plan.Services[q.Service]
-	out = Decision{Endpoint: -1, Tag: plan.NoTag, TTL: compiled.Spec.TTL, Reason: NoEndpoint, Demand: -1}
-	d := decider{
-		compiled: compiled,
-		live:     snapshot.Service(q.Service),
-		choice:   compiled.ByFamily[q.Family],
-		family:   q.Family,
-		unit:     q.Client.Unit(),
-		trace:    trace,
-	}
+	out.Endpoint, out.Tag, out.TTL, out.Reason, out.Demand = -1, plan.NoTag, compiled.Spec.TTL, NoEndpoint, -1
+	var d decider // set field by field: the compiler makes a literal of this size elsewhere and copies it
+	d.compiled, d.live, d.choice = compiled, snapshot.Service(q.Service), compiled.ByFamily[q.Family]
+	d.family, d.unit, d.trace = q.Family, q.Client.Unit(), trace
 	if d.choice == nil {
 		d.lookupWithoutFamily(q)
-		d.answerWithoutFamily(&out)
-		return out
+		d.answerWithoutFamily(out)
+		return
 	}
 	d.lookup(snapshot.Plan, q)
 	out.Demand = d.demand
@@ -115,11 +112,10 @@ func decide(snapshot *world.Snapshot, q *Query, trace *Trace) (out Decision) {
 		trace.begin(&d)
 	}
 	if d.class.Residency != plan.NoResidency && !d.anyAllowed() {
-		d.answerNobody(&out)
-		return out
+		d.answerNobody(out)
+		return
 	}
-	d.answer(&out)
-	return out
+	d.answer(out)
 }
 
 // decider is the state of one decision. It lives on the stack.
@@ -190,7 +186,7 @@ func (d *decider) finish(out *Decision, endpoint int, split bool, unitBits int) 
 	if d.recalled {
 		out.Reason = LastGood
 	}
-	if out.Reason == AllUnhealthy || d.recalled || chosen.Drained || d.compiled.Spec.Endpoints[endpoint].Brief {
+	if out.Reason == AllUnhealthy || d.recalled || chosen.Drained || chosen.Brief {
 		out.TTL = min(out.TTL, briefTTL)
 	}
 	out.Addresses, out.Tag = chosen.Addresses(d.family, d.class.Tags, !chosen.Has(d.family))
@@ -264,7 +260,7 @@ func (d *decider) eligible(endpoint int, level eligibility) bool {
 	e := &d.live.Endpoints[endpoint]
 	switch level {
 	case healthy:
-		return e.Ready(d.family)
+		return d.live.Ready(d.family, endpoint)
 	case anyHealth:
 		return !e.Drained && e.Capacity > 0
 	case anyLoad:

@@ -2,6 +2,7 @@ package steer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -188,6 +189,29 @@ func TestDecideAllocatesNothing(t *testing.T) {
 		q := from(client)
 		if n := testing.AllocsPerRun(100, func() { Decide(snapshot, q) }); n != 0 {
 			t.Errorf("%s: Decide allocates %v times per run, want 0", client, n)
+		}
+	}
+}
+
+// In these worlds are splits, residency, sites that have one family only, and some where nothing is up.
+func TestDecideAllocatesNothingAnywhere(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	seen := map[Reason]bool{}
+	for range 200 {
+		snapshot, addr := exactWorld(t, rng), exactClient(rng)
+		for _, client := range []gslb.ClientSubnet{gslb.Client(gslb.Unit(addr), true), gslb.Resolver(addr)} {
+			for family := range plan.Families {
+				q := Query{Family: family, Client: client}
+				seen[Decide(snapshot, q).Reason] = true
+				if n := testing.AllocsPerRun(10, func() { Decide(snapshot, q) }); n != 0 {
+					t.Fatalf("%v: Decide allocates %v times per run, want 0", client, n)
+				}
+			}
+		}
+	}
+	for _, reason := range []Reason{Nearest, Shared, Overflow, Split, Fallback, AllUnhealthy, Residency, NoEndpoint} {
+		if !seen[reason] {
+			t.Errorf("no decision is for the reason %q", reason)
 		}
 	}
 }

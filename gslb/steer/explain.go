@@ -95,7 +95,9 @@ func Explain(snapshot *world.Snapshot, name gslb.Name, q Query) Trace {
 		Method:    compiled.Spec.Steering.Method,
 	}
 	times := t.lookup(snapshot.Plan.Geo.Table)
-	t.finish(snapshot, q, decide(snapshot, &q, &t))
+	var out Decision
+	decide(snapshot, &q, &t, &out)
+	t.finish(snapshot, q, out)
 	if t.Method == plan.Proximity {
 		t.measure(snapshot.Plan.Map.Sites, times)
 		t.fastest()

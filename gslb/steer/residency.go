@@ -6,7 +6,7 @@ import "tidegate.dev/tidegate/gslb/plan"
 // stands in for those that may serve them.
 func (d *decider) lookupWithoutFamily(q *Query) {
 	if d.compiled.Rules() > 0 {
-		d.class, d.scopeBits = d.classIn(d.compiled.All.Classes, &q.Client)
+		d.scopeBits = d.classIn(&d.class, d.compiled.All.Classes, &q.Client)
 	}
 }
 

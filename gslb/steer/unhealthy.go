@@ -59,7 +59,7 @@ func (d *decider) anyHealthy() bool {
 			continue
 		}
 		for family := range plan.Families {
-			if d.live.Endpoints[i].Ready(family) {
+			if d.live.Ready(family, i) {
 				return true
 			}
 		}

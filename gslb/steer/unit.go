@@ -77,18 +77,12 @@ type splitChoice struct {
 // lookup finds the class that addresses are picked by, and that of the client's demand. The second is the class among all
 // the service's sites, whatever the question's family, so that A and AAAA name one site.
 func (d *decider) lookup(snapshot *plan.Compiled, q *Query) {
-	d.class, d.scopeBits = d.classIn(d.choice.Classes, &q.Client)
+	d.scopeBits = d.classIn(&d.class, d.choice.Classes, &q.Client)
 	d.demand = -1
 	if d.compiled.Demand == nil {
 		return
 	}
-	class, leafBits := d.class, d.scopeBits
-	if all := d.compiled.All.Classes; all != d.choice.Classes {
-		class, leafBits = d.classIn(all, &q.Client)
-	}
-	if index, ok := d.compiled.Demand.Of(class); ok {
-		d.demand = index
-	}
+	leafBits := d.demandIn(q)
 	if d.compiled.Splits == nil {
 		return
 	}
@@ -100,15 +94,26 @@ func (d *decider) lookup(snapshot *plan.Compiled, q *Query) {
 	}
 }
 
-// classIn is the client's class: that of a known resolver's clients, if it is one. The resolvers beside a known one may be
-// of another.
-func (d *decider) classIn(classes *plan.Classes, client *gslb.ClientSubnet) (class plan.Class, scopeBits int) {
-	if !client.FromECS {
-		if class, known := classes.LookupResolver(client.Prefix.Addr()); known {
-			return class, client.Prefix.Bits()
-		}
+// demandIn finds the demand class, and the scope of the class among all sites.
+func (d *decider) demandIn(q *Query) (leafBits int) {
+	class, leafBits := &d.class, d.scopeBits
+	if all := d.compiled.All.Classes; all != d.choice.Classes {
+		class = &plan.Class{}
+		leafBits = d.classIn(class, all, &q.Client)
 	}
-	return classes.Lookup(d.unit)
+	if index, ok := d.compiled.Demand.OfClass(class); ok {
+		d.demand = index
+	}
+	return leafBits
+}
+
+// classIn finds the client's class: that of a known resolver's clients, if it is one. The resolvers beside a known one may be
+// of another.
+func (d *decider) classIn(class *plan.Class, classes *plan.Classes, client *gslb.ClientSubnet) (scopeBits int) {
+	if !client.FromECS && classes.LookupResolverInto(class, client.Prefix.Addr()) {
+		return client.Prefix.Bits()
+	}
+	return classes.LookupInto(class, d.unit.Addr())
 }
 
 // chooseSplit picks among the eligible sites of the client's split, by their shares: -1 if there is none. What a site that
@@ -146,7 +151,7 @@ func (d *decider) holds(s *plan.EndpointShare) bool {
 }
 
 func (d *decider) ready(s *plan.EndpointShare) bool {
-	return d.live.Endpoints[s.Endpoint].Ready(d.family) && d.compiled.Allows(d.class.Residency, int(s.Endpoint))
+	return d.live.Ready(d.family, int(s.Endpoint)) && d.compiled.Allows(d.class.Residency, int(s.Endpoint))
 }
 
 // chooseSlot is chooseSplit for a heavy resolver. From slot to slot it walks through the shares, laid end to end, in steps of

@@ -137,11 +137,12 @@ func (b *Builder) rememberAll() {
 func (b *Builder) build(index int) *Service {
 	compiled := &b.plan.Services[index]
 	service := &Service{Endpoints: make([]Endpoint, len(compiled.Endpoints))}
-	for i, e := range compiled.Endpoints {
-		spec := compiled.Spec.Endpoints[i]
-		service.Endpoints[i] = b.endpoint(compiled, e.Addresses, spec.ForcedUp)
-		service.Endpoints[i].Capacity, service.Endpoints[i].Drained = spec.Capacity, spec.Drained
+	for i := range compiled.Endpoints {
+		e, spec := &service.Endpoints[i], &compiled.Spec.Endpoints[i]
+		*e = b.endpoint(compiled, compiled.Endpoints[i].Addresses, spec.ForcedUp)
+		e.Capacity, e.Drained, e.Brief = spec.Capacity, spec.Drained, spec.Brief
 	}
+	service.seal()
 	return service
 }
 

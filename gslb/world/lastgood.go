@@ -117,6 +117,7 @@ func (m memory) recall(c clients) *Service {
 	if !found {
 		return nil
 	}
+	then.seal()
 	return then
 }
 

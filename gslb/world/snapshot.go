@@ -63,6 +63,8 @@ type Service struct {
 	// Tally counts the answers by demand class and endpoint; nil where the service has no demand classes. It is all that
 	// ever changes in a snapshot, and is shared with the snapshots before and after as long as the numbers mean the same.
 	Tally *tally.Service
+	// ready has a bit for each endpoint, by family: those of a thousand lie in two cache lines.
+	ready [plan.Families][]uint64
 	// lastGood is, by family and residency rule, the service as it was; nil while an endpoint is ready.
 	lastGood [plan.Families][]*Service
 }
@@ -77,14 +79,34 @@ func (s *Service) LastGood(family plan.Family, rule uint16) *Service {
 	return s.lastGood[family][rule]
 }
 
+// Ready says whether an endpoint may take clients of the family.
+func (s *Service) Ready(family plan.Family, endpoint int) bool {
+	return s.ready[family][endpoint/wordBits]>>(endpoint%wordBits)&1 != 0
+}
+
+// seal notes which endpoints are ready, when all else is known of them.
+func (s *Service) seal() {
+	for family := range plan.Families {
+		s.ready[family] = make([]uint64, (len(s.Endpoints)+wordBits-1)/wordBits)
+		for i := range s.Endpoints {
+			if s.Endpoints[i].Ready(family) {
+				s.ready[family][i/wordBits] |= 1 << (i % wordBits)
+			}
+		}
+	}
+}
+
+const wordBits = 64
+
 // Endpoint is the live state of one endpoint.
 type Endpoint struct {
 	// Up is false once every address of the endpoint is down, by the probes. ForcedUp: an operator says otherwise, and
 	// stands above them.
 	Up, ForcedUp bool
 
-	Drained  bool
-	Capacity gslb.MilliRPS
+	// Drained and Capacity are the map's, and Brief: answers should soon be asked for again.
+	Drained, Brief bool
+	Capacity       gslb.MilliRPS
 	// alive and all hold the addresses by family and tag; the last group of a family has every tag's.
 	alive, all [plan.Families][]group
 }
