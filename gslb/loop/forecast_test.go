@@ -122,3 +122,15 @@ func TestForecastOfARecording(t *testing.T) {
 		t.Errorf("a settled world goes to %v", splits)
 	}
 }
+
+// Of two moves to one site each is told what it brought there itself.
+func TestMovesAreToldApart(t *testing.T) {
+	w := trio(t, 40, 20, 50)
+	w.settle(10)
+	w.shifts = []Shift{{From: 0, To: 1, Share: 1000}, {From: 2, To: 1, Share: 4000}}
+	w.settle(40)
+	first, second := w.out.Shifts[0].Percent(), w.out.Shifts[1].Percent()
+	if first < 9 || first > 11 || second < 38 || second > 42 {
+		t.Errorf("%d and %d %% got through: %+v", first, second, w.out.Shifts)
+	}
+}

@@ -56,6 +56,9 @@ func Step(p Policy, was State, in Input) (State, Output) {
 }
 
 func newTurn(p Policy, was State, in Input) *turn {
+	if !was.At.IsZero() && !was.At.Before(in.Now) {
+		was.At = in.Now.Add(-Epoch) // the clock was set back
+	}
 	t := &turn{policy: p.withDefaults(), was: was, in: in, index: map[gslb.SiteID]int{}}
 	for i, site := range in.Sites {
 		t.index[site.ID] = i
