@@ -138,7 +138,8 @@ func (t *turn) addFlooded(needs []bool) (any bool) {
 	return any
 }
 
-// stepOf is the shares of a class one Epoch nearer to their target.
+// stepOf is the shares of a class one Epoch nearer to their target. That a few of it are at a site that needs relief lets not all
+// of the others hurry.
 func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share {
 	before := t.before[class]
 	if target == nil || before == nil {
@@ -152,7 +153,7 @@ func (t *turn) stepOf(class int, target []gslb.Share, needs []bool) []gslb.Share
 	for k, candidate := range t.in.Classes[class].Candidates {
 		change := target[k] - before[k]
 		most = max(most, change, -change)
-		if change < 0 && (needs[candidate.Site] || t.hurries(class, candidate.Site, target)) {
+		if change <= -tinyShare && (needs[candidate.Site] || t.hurries(class, candidate.Site, target)) {
 			limit, relieves = max(limit, relievePerEpoch), true
 		}
 	}

@@ -17,56 +17,67 @@ const (
 )
 
 // ramps is the other half of rule 5: shares move slowly between healthy sites, however sure the hub is, and return slower than
-// they left.
+// they left: only who leaves a site that needs relief may hurry.
 func (l *landing) ramps(last *head) {
 	if l.out.Frozen || !l.allHealthy() {
 		return
 	}
-	before, after, calm := splitsOf(last), splitsOf(l.p.head), l.nobodyNeedsRelief()
-	for i := range l.in.Classes {
-		key, limit := l.in.Classes[i].Key, mostRelieved
-		if before[key] == nil && after[key] == nil {
-			continue
+	splits, drained := splitsOf(last), drainedIn(last)
+	now, before, after := splitsOf(l.p.head), make([][]plan.SiteShare, len(l.in.Classes)), make([][]plan.SiteShare, len(l.in.Classes))
+	for i, c := range l.in.Classes {
+		before[i], after[i] = l.sharesOf(i, served(splits[c.Key], drained), drained), l.sharesOf(i, now[c.Key], nil)
+	}
+	needs := l.needRelief(before, after)
+	for i, c := range l.in.Classes {
+		limit := mostReturned
+		if l.out.Demand[i] == 0 || l.leaves(before[i], after[i], needs) {
+			limit = mostRelieved
 		}
-		if calm && l.out.Demand[i] > 0 {
-			limit = mostReturned
+		if moves := moved(before[i], after[i]); splits[c.Key] != nil || now[c.Key] != nil {
+			l.rules.check(5, l.p.view.Now, moves <= limit, "class %s moves by %v in one step, at most %v may", c.Key, moves, limit)
 		}
-		moves := moved(l.sharesOf(i, served(before[key], last)), l.sharesOf(i, after[key]))
-		l.rules.check(5, l.p.view.Now, moves <= limit, "class %s moves by %v in one step, at most %v may", key, moves, limit)
 	}
 }
 
-// nobodyNeedsRelief says whether all sites are below their high marks, as measured and as planned, before and after.
-func (l *landing) nobodyNeedsRelief() bool {
-	high := float64(l.p.config.Watermarks.HighPercent) / 100
+// needRelief are the sites that are above their high mark, or would be with all who come and if nobody left.
+func (l *landing) needRelief(before, after [][]plan.SiteShare) map[gslb.SiteID]bool {
+	high, comes, needs := float64(l.p.config.Watermarks.HighPercent)/100, map[gslb.SiteID]float64{}, map[gslb.SiteID]bool{}
+	for i := range before {
+		for _, s := range after[i] {
+			more := s.Share - shareOf(before[i], s.Site)
+			comes[s.Site] += float64(l.out.Demand[i]) / 1000 * float64(max(more, 0)) / float64(gslb.WholeShare)
+		}
+	}
 	for at, i := range l.p.hub.byName {
 		f := &l.out.Sites[at]
-		limit := (float64(f.Counted)*f.Correction*high - float64(f.Drift) - float64(f.Stray)) / 1000
-		full := f.Known && float64(f.Saturation) > high*float64(load.Full)
-		if most := max(l.before[i], l.after[i]); full || most > limit-slack(most) {
-			return false
-		}
+		limit, most := (float64(f.Counted)*f.Correction*high-float64(f.Drift)-float64(f.Stray))/1000, l.before[i]+comes[f.ID]
+		needs[f.ID] = f.Known && float64(f.Saturation) > high*float64(load.Full) || most > limit-slack(most)
 	}
-	return true
+	return needs
 }
 
-// sharesOf are a class' shares: its split, or by capacity among the nearest sites.
-func (l *landing) sharesOf(class int, split []plan.SiteShare) (shares []plan.SiteShare) {
+func (l *landing) leaves(before, after []plan.SiteShare, needs map[gslb.SiteID]bool) bool {
+	return slices.ContainsFunc(before, func(s plan.SiteShare) bool { return needs[s.Site] && shareOf(after, s.Site) < s.Share })
+}
+
+// sharesOf are a class' shares: its split, or by capacity among the nearest sites that are not drained.
+func (l *landing) sharesOf(class int, split []plan.SiteShare, drained map[gslb.SiteID]bool) (shares []plan.SiteShare) {
 	if split != nil {
 		return split
 	}
-	candidates := l.in.Classes[class].Candidates
+	candidates := slices.DeleteFunc(slices.Clone(l.in.Classes[class].Candidates), func(c loop.Candidate) bool { return drained[l.in.Sites[c.Site].ID] })
+	if len(candidates) == 0 {
+		return nil
+	}
 	first := slices.MinFunc(candidates, func(a, b loop.Candidate) int { return int(a.Tier) - int(b.Tier) })
+	candidates = slices.DeleteFunc(candidates, func(c loop.Candidate) bool { return c.Tier != first.Tier })
 	whole := gslb.MilliRPS(0)
 	for _, c := range candidates {
-		if c.Tier == first.Tier {
-			whole += l.in.Sites[c.Site].Capacity
-		}
+		whole += l.in.Sites[c.Site].Capacity
 	}
 	for _, c := range candidates {
-		if site := &l.in.Sites[c.Site]; c.Tier == first.Tier {
-			shares = append(shares, plan.SiteShare{Site: site.ID, Share: gslb.Share(float64(gslb.WholeShare) * float64(site.Capacity) / float64(whole))})
-		}
+		site := &l.in.Sites[c.Site]
+		shares = append(shares, plan.SiteShare{Site: site.ID, Share: gslb.Share(float64(gslb.WholeShare) * float64(site.Capacity) / float64(whole))})
 	}
 	return shares
 }
@@ -79,12 +90,17 @@ func moved(before, after []plan.SiteShare) (most gslb.Share) {
 	return most
 }
 
-// served are shares as name servers served them: what a drained site had went to the others in proportion.
-func served(shares []plan.SiteShare, h *head) (list []plan.SiteShare) {
-	drained, whole := map[gslb.SiteID]bool{}, gslb.Share(0)
+func drainedIn(h *head) map[gslb.SiteID]bool {
+	drained := map[gslb.SiteID]bool{}
 	for _, e := range h.compiled.Map.Services[0].Endpoints {
 		drained[e.Site] = e.Drained
 	}
+	return drained
+}
+
+// served are shares as name servers served them: what a drained site had went to the others in proportion.
+func served(shares []plan.SiteShare, drained map[gslb.SiteID]bool) (list []plan.SiteShare) {
+	whole := gslb.Share(0)
 	for _, s := range shares {
 		if !drained[s.Site] {
 			list, whole = append(list, s), whole+s.Share
