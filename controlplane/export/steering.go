@@ -91,6 +91,10 @@ func PlanSteering(spec v1alpha1.SteeringPolicySpec) (plan.Steering, error) {
 		out.ConnectionLife, err = plan.ParseConnectionLife(spec.ConnectionLife)
 		fail("connectionLife", err)
 	}
+	if spec.CalmTTL != "" {
+		out.CalmTTL, err = plan.ParseCalmTTL(spec.CalmTTL)
+		fail("calmTTL", err)
+	}
 	if spec.Gain != "" {
 		out.GainMicro, err = plan.ParseGain(spec.Gain)
 		fail("gain", err)

@@ -23,11 +23,11 @@ func TestPlanSteering(t *testing.T) {
 			plan.Steering{Method: plan.Failover, OnAllUnhealthy: plan.AnswerServfail}},
 		{"everything", v1alpha1.SteeringPolicySpec{
 			Method: "proximity", Watermarks: &v1alpha1.Watermarks{Low: 60, High: 80}, OnAllUnhealthy: "fallback",
-			Fallback: []string{"2001:db8::1", "192.0.2.9"}, Precedence: []string{"dnspod"}, MinSites: 2, ConnectionLife: "2m", Gain: "0.03",
+			Fallback: []string{"2001:db8::1", "192.0.2.9"}, Precedence: []string{"dnspod"}, MinSites: 2, ConnectionLife: "2m", Gain: "0.03", CalmTTL: "60s",
 		}, plan.Steering{
 			Method: plan.Proximity, Watermarks: plan.Watermarks{LowPercent: 60, HighPercent: 80}, OnAllUnhealthy: plan.AnswerFallback,
 			Fallback:   []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.9")},
-			Precedence: plan.Precedence{Preset: "dnspod"}, MinSites: 2, ConnectionLife: 2 * time.Minute, GainMicro: 30_000,
+			Precedence: plan.Precedence{Preset: "dnspod"}, MinSites: 2, ConnectionLife: 2 * time.Minute, GainMicro: 30_000, CalmTTL: time.Minute,
 		}},
 		{"sites and regions", v1alpha1.SteeringPolicySpec{
 			Near: &v1alpha1.Near{MS: 5}, Costs: []v1alpha1.SiteCost{{Site: "pek", MS: 25}, {Site: "fra", MS: 5}},
@@ -59,6 +59,8 @@ func TestPlanSteeringRefuses(t *testing.T) {
 		"spec.precedence[1]":                 {Precedence: []string{"line", "dnspod"}},
 		"spec.minSites":                      {MinSites: 9},
 		`spec.connectionLife: "9h"`:          {ConnectionLife: "9h"},
+		`spec.calmTTL: "9h"`:                 {CalmTTL: "9h"},
+		"spec.calmTTL: it needs method":      {Method: "failover", CalmTTL: "60s"},
 		`spec.gain: "0.0"`:                   {Gain: "0.0"},
 		"spec.near: it says nothing":         {Near: &v1alpha1.Near{}},
 		"spec.near: give either ms":          {Near: &v1alpha1.Near{MS: 5, Percent: 5}},

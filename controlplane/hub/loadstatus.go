@@ -25,6 +25,8 @@ type SiteLoadInfo struct {
 	loop.SiteFigures
 	// Brief says that answers which name the site live short: it is above its low mark, or draining.
 	Brief bool `json:"brief,omitempty"`
+	// Calm says that they live for the policy's calmTTL: it has long been below its low mark.
+	Calm bool `json:"calm,omitempty"`
 	// Down is the verdict on the service there, Why who gave it and with which numbers.
 	Down bool   `json:"down,omitempty"`
 	Why  string `json:"why,omitempty"`
@@ -48,6 +50,8 @@ func (s SiteLoadInfo) State() string {
 		return "shedding"
 	case s.Cordoned:
 		return "cordoned"
+	case s.Calm:
+		return "calm"
 	}
 	return "ok"
 }
@@ -66,7 +70,7 @@ func (s *steering) loadOf(name gslb.Name) LoadStatus {
 	status := LoadStatus{Service: string(name), Sites: []SiteLoadInfo{}, Splits: len(out.Splits), Frozen: out.Frozen, Notes: out.Notes}
 	for _, f := range out.Sites {
 		v := s.verdicts[endpointKey{name, f.ID}]
-		info := SiteLoadInfo{SiteFigures: f, Brief: out.IsBrief(f.ID), Down: v.Down, Why: v.Reason, Cordoned: s.cordoned[f.ID]}
+		info := SiteLoadInfo{SiteFigures: f, Brief: out.IsBrief(f.ID), Calm: out.IsCalm(f.ID), Down: v.Down, Why: v.Reason, Cordoned: s.cordoned[f.ID]}
 		if info.Forced = v.By == health.ByOperator; info.Forced {
 			info.Measured = measuredText(v.Measured)
 		}

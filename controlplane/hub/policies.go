@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +23,9 @@ type steeringPolicy struct {
 	object *v1alpha1.SteeringPolicy
 	// err is what is wrong with it, whoever uses it; unknown is what it names and no Site is.
 	err, unknown error
-	// users are the exports that it steers. unstable are those whose loop would oscillate with it, and with which numbers.
-	users    []string
-	unstable []string
+	// users are the exports that it steers. unfit are those that it cannot steer, and why, by reason.
+	users []string
+	unfit map[string][]string
 }
 
 type policyTable struct {
@@ -37,7 +38,7 @@ type policyTable struct {
 func newPolicyTable(in Inputs) *policyTable {
 	t := &policyTable{now: in.Now, byKey: map[string]*steeringPolicy{}}
 	for _, object := range byName(in.Policies) {
-		p := &steeringPolicy{object: object}
+		p := &steeringPolicy{object: object, unfit: map[string][]string{}}
 		p.check(in.Sites)
 		t.list = append(t.list, p)
 		t.byKey[object.Namespace+"/"+object.Name] = p
@@ -78,22 +79,27 @@ func (t *policyTable) resolve(e *exported) {
 	}
 	merged := *spec
 	merged.Steering = export.WithPolicy(spec.Steering, &p.object.Spec)
-	if err := oscillates(merged); err != nil {
-		p.unstable = append(p.unstable, e.key+": "+err.Error())
-		e.refuse(v1alpha1.ReasonOscillates, fmt.Sprintf("SteeringPolicy %s: %v", p.object.Name, err))
+	if reason, err := misfit(merged); err != nil {
+		p.unfit[reason] = append(p.unfit[reason], e.key+": "+err.Error())
+		e.refuse(reason, fmt.Sprintf("SteeringPolicy %s: %v", p.object.Name, err))
 		return
 	}
 	p.users = append(p.users, e.key)
 	*spec = merged
 }
 
-// oscillates is why the loop of an export would, with the numbers; nil if it would not, or has none.
-func oscillates(spec v1alpha1.DomainExportSpec) error {
+// misfit is why a policy cannot steer an export: its answers would live longer than those of calm sites, or its loop would
+// oscillate. The error has the numbers; it is nil if nothing is wrong.
+func misfit(spec v1alpha1.DomainExportSpec) (reason string, err error) {
 	steering, err := export.PlanSteering(spec.Steering.SteeringPolicySpec)
 	if err != nil || steering.Method != plan.Proximity {
-		return err
+		return v1alpha1.ReasonInvalidPolicy, err
 	}
-	return loop.PolicyOf(&steering, time.Duration(spec.TTLSeconds)*time.Second).Check()
+	ttl := time.Duration(spec.TTLSeconds) * time.Second
+	if err := steering.CheckTTL(ttl); err != nil {
+		return v1alpha1.ReasonInvalidPolicy, fmt.Errorf("calmTTL: %w", err)
+	}
+	return v1alpha1.ReasonOscillates, loop.PolicyOf(&steering, ttl).Check()
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
@@ -101,26 +107,33 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // accepted says what comes of a policy. One that nobody uses is held against the default TTL.
 func (p *steeringPolicy) accepted() metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionFalse}
-	switch {
-	case p.err != nil:
-		c.Reason, c.Message = v1alpha1.ReasonInvalidPolicy, oneLine(p.err)
+	if c.Reason, c.Message = p.refusal(); c.Reason != "" {
 		return c
-	case len(p.unstable) > 0:
-		c.Reason, c.Message = v1alpha1.ReasonOscillates, strings.Join(p.unstable[:min(len(p.unstable), maxNamed)], "; ")
-		return c
-	}
-	if len(p.users) == 0 {
-		err := oscillates(v1alpha1.DomainExportSpec{Steering: v1alpha1.Steering{SteeringPolicySpec: p.object.Spec}, TTLSeconds: int32(loop.DefaultTTL / time.Second)})
-		if err != nil {
-			c.Reason, c.Message = v1alpha1.ReasonOscillates, fmt.Sprintf("with the default TTL: %v", err)
-			return c
-		}
 	}
 	c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonAccepted, p.used()
 	if p.unknown != nil {
 		c.Message += "; it names what is not there: " + oneLine(p.unknown)
 	}
 	return c
+}
+
+// refusal is what is wrong with a policy, for itself or for those who use it; no reason if nothing is.
+func (p *steeringPolicy) refusal() (reason, message string) {
+	if p.err != nil {
+		return v1alpha1.ReasonInvalidPolicy, oneLine(p.err)
+	}
+	if reasons := slices.Sorted(maps.Keys(p.unfit)); len(reasons) > 0 {
+		list := p.unfit[reasons[0]]
+		return reasons[0], strings.Join(list[:min(len(list), maxNamed)], "; ")
+	}
+	if len(p.users) > 0 {
+		return "", ""
+	}
+	unused := v1alpha1.DomainExportSpec{Steering: v1alpha1.Steering{SteeringPolicySpec: p.object.Spec}, TTLSeconds: int32(loop.DefaultTTL / time.Second)}
+	if reason, err := misfit(unused); err != nil {
+		return reason, fmt.Sprintf("with the default TTL: %v", err)
+	}
+	return "", ""
 }
 
 // maxNamed bounds how many exports a message names.
@@ -142,7 +155,9 @@ func (t *policyTable) writes() []*v1alpha1.SteeringPolicy {
 	var list []*v1alpha1.SteeringPolicy
 	for _, p := range t.list {
 		slices.Sort(p.users)
-		slices.Sort(p.unstable)
+		for _, list := range p.unfit {
+			slices.Sort(list)
+		}
 		wanted := p.object.DeepCopy()
 		var changed []metav1.Condition
 		wanted.Status.Conditions, changed = export.Transition(p.object.Status.Conditions, []metav1.Condition{p.accepted()},

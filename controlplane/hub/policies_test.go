@@ -153,6 +153,34 @@ func TestPoliciesOfOthers(t *testing.T) {
 	}
 }
 
+// TestCalmTTLOfAPolicy: it is not less than the TTL of who uses the policy; a service for which it is keeps what it had.
+func TestCalmTTLOfAPolicy(t *testing.T) {
+	w := newWorld(t)
+	w.load(policyYAML("shop", "calm", "calmTTL: 60s"))
+	w.load(policyYAML("shop", "short", "calmTTL: 20s"))
+	w.annotate("tidegate.dev/steering", "calm")
+	w.settle("fra", "pek", "iad")
+	if got := w.steering().CalmTTL; got != time.Minute {
+		t.Errorf("served %v", got)
+	}
+	const unused = "with the default TTL: calmTTL: 20s is less than the service's TTL of 30s"
+	if c := w.accepted("short"); c.Reason != v1alpha1.ReasonInvalidPolicy || !strings.HasPrefix(c.Message, unused) {
+		t.Errorf("one that nobody uses: %+v", c)
+	}
+	w.annotate("tidegate.dev/ttl", "90s")
+	w.settle("fra", "pek", "iad")
+	const want = "calmTTL: 1m0s is less than the service's TTL of 1m30s"
+	if c := w.accepted("calm"); c.Reason != v1alpha1.ReasonInvalidPolicy || !strings.HasPrefix(c.Message, "shop/chat: "+want) {
+		t.Errorf("accepted: %+v", c)
+	}
+	if got := w.reason("chat", "Accepted"); got != v1alpha1.ReasonInvalidPolicy || !strings.Contains(w.message("chat"), want) {
+		t.Errorf("%s: %s", got, w.message("chat"))
+	}
+	if s := w.in.Current.Services[0]; s.TTL != 30*time.Second || s.Steering.CalmTTL != time.Minute {
+		t.Errorf("served with a TTL of %v: %+v", s.TTL, s.Steering)
+	}
+}
+
 // TestFailoverHasNoLoop: what only a loop goes by is refused where none runs, and an export hears of it with the field.
 func TestFailoverHasNoLoop(t *testing.T) {
 	w := newWorld(t)

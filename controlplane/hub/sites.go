@@ -57,7 +57,7 @@ func newSiteTable(in Inputs) *siteTable {
 	t.probes = gslb.MilliRPS(len(in.liveServers())) * 1000
 	if in.Current != nil {
 		for i := range in.Current.Services {
-			t.answers = max(t.answers, in.Current.Services[i].TTL)
+			t.answers = max(t.answers, in.Current.Services[i].LongestTTL())
 		}
 	}
 	enrolled, silent := 0, 0

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,33 @@ func TestPolicyOfTheLoop(t *testing.T) {
 	for _, split := range out.Splits {
 		if len(split.Shares) != 2 {
 			t.Errorf("class %s goes to %v", split.Class, split.Shares)
+		}
+	}
+}
+
+// Where the policy says calmTTL, sites that have long been calm are so in the map, and their answers may live so long.
+func TestCalmSites(t *testing.T) {
+	for ttl, calm := range map[time.Duration]bool{0: false, time.Minute: true} {
+		in, s := steered(t), steering{}
+		service := &in.Current.Services[0]
+		service.Steering.CalmTTL = ttl
+		for range 20 {
+			in.Now = in.Now.Add(15 * time.Second)
+			in.report(20, 80)
+			s.turn(in, answerSums{})
+		}
+		in.Steered = s.outputs
+		next := *service
+		next.Endpoints = slices.Clone(next.Endpoints)
+		splits(in, &next, service)
+		if fra, iad := next.Endpoints[0], next.Endpoints[1]; fra.Calm != calm || fra.Brief || iad.Calm || !iad.Brief {
+			t.Errorf("calmTTL %v: %+v, %+v", ttl, fra, iad)
+		}
+		if sites := s.loads()[0].Sites; sites[0].Calm != calm || (sites[0].State() == "calm") != calm || sites[1].State() != "shedding" {
+			t.Errorf("calmTTL %v: told %+v", ttl, sites)
+		}
+		if got := newSiteTable(in).answers; got != max(ttl, service.TTL) {
+			t.Errorf("calmTTL %v: the longest answer lives for %v", ttl, got)
 		}
 	}
 }

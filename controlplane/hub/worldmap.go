@@ -50,7 +50,7 @@ func splits(in Inputs, s, served *plan.Service) {
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		has[e.Site] = true
-		e.Brief = steered.IsBrief(e.Site)
+		e.Brief, e.Calm = steered.IsBrief(e.Site), steered.IsCalm(e.Site)
 	}
 	s.Splits = slices.DeleteFunc(slices.Clone(s.Splits), func(split plan.Split) bool {
 		return slices.ContainsFunc(split.Shares, func(share plan.SiteShare) bool { return !has[share.Site] })

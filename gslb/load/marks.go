@@ -11,6 +11,9 @@ var DefaultMarks = Marks{Low: 7000, High: 9000}
 // hysteresis is how far below Low a site must come to be calm again.
 const hysteresis Level = 500
 
+// Calm says whether a level is so far below Low that a site is calm again.
+func (m Marks) Calm(level Level) bool { return level < m.Low-hysteresis }
+
 // Tide is where a site stands between its marks, with its memory. The zero Tide is calm.
 type Tide struct {
 	// Shedding from the moment that the level is above Low until it has been below Low less the hysteresis for the dwell.
@@ -25,7 +28,7 @@ func (t Tide) Observe(level Level, m Marks, dwell time.Duration, now time.Time) 
 	switch {
 	case !t.Shedding:
 		return Tide{Shedding: level > m.Low}
-	case level >= m.Low-hysteresis:
+	case !m.Calm(level):
 		return Tide{Shedding: true}
 	case t.Since.IsZero():
 		return Tide{Shedding: true, Since: now}

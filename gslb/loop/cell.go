@@ -16,6 +16,7 @@ type cell struct {
 	held, mean, answers float64
 	// given is how many were given, Step by Step, the newest first: as many as resolvers hold if all asked in that Step.
 	given []float64
+	calm  uint8   // the Steps of given in which the site was calm, a bit for each, the newest the lowest
 	now   float64 // given in this Step
 }
 
@@ -33,13 +34,58 @@ func give(cells []cell, site int, answers float64) []cell {
 	return append(cells, cell{site: site, now: answers})
 }
 
-// settle ends a Step. Of answers that live for several Steps only a part is renewed in one, so that what resolvers hold is the
-// mean over so many; brief ones are all renewed. What is held goes over evenly from one Step's end to the next.
-func (c *cell) settle(p Policy, elapsed time.Duration, fresh, brief bool) {
+// term says how long the answers of a Step live.
+type term uint8
+
+// The terms: as long as the service's TTL says, shorter than a Step, or as long as the policy says for calm sites.
+const (
+	usual term = iota
+	brief
+	calm
+)
+
+// remember ends a Step for what was given.
+func (c *cell) remember(as term) {
 	c.given = append([]float64{c.now}, c.given[:min(len(c.given), mostGiven-1)]...)
+	c.calm <<= 1
+	if as == calm {
+		c.calm |= 1
+	}
+}
+
+// holds is how many of the answers resolvers hold. Of those that live for several Steps only a part is renewed in one, so that
+// it is the mean over so many; brief ones are all renewed. What was given while calm is held on when the calm is over.
+func (c *cell) holds(p Policy, elapsed time.Duration, as term) (sum float64) {
+	if as == calm {
+		as = usual // those from before the calm
+	}
+	for k, answers := range c.given {
+		steps := p.lives(elapsed, as)
+		if c.calm>>k&1 == 1 {
+			steps = p.lives(elapsed, calm)
+		}
+		if k < steps {
+			sum += answers / float64(steps)
+		}
+	}
+	return sum
+}
+
+// follows is the same where shares were given, which are parts of one: as long as any of the answers may be of a calm Step, it
+// is the mean over as many Steps as those live, so that the parts make one.
+func (c *cell) follows(p Policy, elapsed time.Duration, as term) float64 {
+	if long := p.lives(elapsed, calm); int(c.calm)&(1<<long-1) != 0 {
+		return mean(c.given, long)
+	}
+	return mean(c.given, p.lives(elapsed, as))
+}
+
+// settle ends a Step for what is held. It goes over evenly from one Step's end to the next.
+func (c *cell) settle(p Policy, elapsed time.Duration, fresh bool, held float64) {
 	was := c.held
-	c.held = mean(c.given, p.lives(elapsed, fresh || brief))
+	c.held = held
 	if fresh {
+		c.held = c.now // as if all had asked
 		c.mean, c.answers = c.held, c.held
 		return
 	}
@@ -59,11 +105,15 @@ func mean(given []float64, n int) (sum float64) {
 }
 
 // lives is for how many Steps an answer does.
-func (p Policy) lives(elapsed time.Duration, brief bool) int {
-	if brief {
+func (p Policy) lives(elapsed time.Duration, as term) int {
+	ttl := p.TTL
+	switch as {
+	case brief:
 		return 1
+	case calm:
+		ttl = p.longestTTL()
 	}
-	return min(max(1, int(math.Round(p.TTL.Seconds()/elapsed.Seconds()))), mostGiven)
+	return min(max(1, int(math.Round(ttl.Seconds()/elapsed.Seconds()))), mostGiven)
 }
 
 // effect is a cell as it is remembered.
@@ -72,8 +122,9 @@ type effect struct {
 	Answers float64     `json:"answers"`
 	Held    float64     `json:"held"`
 	Given   []float64   `json:"given,omitempty"`
+	Calm    uint8       `json:"calm,omitempty"`
 }
 
 func (e *effect) cell(site int) cell {
-	return cell{site: site, answers: e.Answers, held: e.Held, given: e.Given}
+	return cell{site: site, answers: e.Answers, held: e.Held, given: e.Given, calm: e.Calm}
 }

@@ -38,8 +38,9 @@ func (t *turn) following(class int) (cells []cell) {
 		}
 	}
 	for i := range cells {
-		site := t.in.Sites[cells[i].site].ID
-		cells[i].settle(t.policy, t.elapsed, fresh, t.was.Sites[site].Tide.Shedding)
+		as := t.was.termOf(t.policy, t.in.Sites[cells[i].site].ID)
+		cells[i].remember(as)
+		cells[i].settle(t.policy, t.elapsed, fresh, cells[i].follows(t.policy, t.elapsed, as))
 	}
 	return cells
 }

@@ -30,9 +30,11 @@ const (
 type Policy struct {
 	// Marks are the watermarks; zero is load.DefaultMarks.
 	Marks load.Marks
-	// TTL is the longest that resolvers keep an answer, ConnectionLife the mean life of a client's connection; zero is
+	// TTL is how long resolvers keep an answer, ConnectionLife the mean life of a client's connection; zero is
 	// DefaultTTL and DefaultConnectionLife.
 	TTL, ConnectionLife time.Duration
+	// CalmTTL is how long they keep one that names a calm site; zero is as long as others.
+	CalmTTL time.Duration
 	// Gain is the part of the residual that an epoch corrects; zero is the most that cannot oscillate.
 	Gain float64
 	// MinSites is over how many sites every class is spread at least; zero is one.
@@ -61,9 +63,12 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
+// longestTTL is the longest that resolvers keep an answer.
+func (p Policy) longestTTL() time.Duration { return max(p.TTL, p.CalmTTL) }
+
 // Delays are those of the loop that the policy makes.
 func (p Policy) Delays() load.Delays {
-	return load.Delays{Report: reportDelay, Epoch: Epoch, Publish: publishDelay, TTL: p.TTL, ConnectionLife: p.ConnectionLife}
+	return load.Delays{Report: reportDelay, Epoch: Epoch, Publish: publishDelay, TTL: p.longestTTL(), ConnectionLife: p.ConnectionLife}
 }
 
 // Check refuses a policy whose loop would oscillate.
@@ -129,6 +134,9 @@ type Output struct {
 	Splits []plan.Split
 	// Brief lists the sites, by name, whose answers are to live short: they are above their low mark, or draining.
 	Brief []gslb.SiteID
+	// Calm lists the sites, by name, whose answers may live for the policy's CalmTTL: they have long been below their low mark,
+	// and nothing is under way there.
+	Calm []gslb.SiteID
 	// Heavy are the resolvers that carry more than 1/32 of a class, or of a site that they may be sent to, sorted.
 	Heavy []netip.Addr
 	// Frozen says that more than half of the sites are silent, so that everything stays as it was.
@@ -146,6 +154,9 @@ type Output struct {
 
 // IsBrief says whether a site's answers are to live short.
 func (o *Output) IsBrief(site gslb.SiteID) bool { return slices.Contains(o.Brief, site) }
+
+// IsCalm says whether a site's answers may live for the policy's CalmTTL.
+func (o *Output) IsCalm(site gslb.SiteID) bool { return slices.Contains(o.Calm, site) }
 
 // SiteFigures are the numbers of one site in one Step.
 type SiteFigures struct {

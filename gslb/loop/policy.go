@@ -11,7 +11,7 @@ import (
 
 // PolicyOf is what the owner of a service chose, for the loop.
 func PolicyOf(s *plan.Steering, ttl time.Duration) Policy {
-	p := Policy{TTL: ttl, ConnectionLife: s.ConnectionLife, MinSites: s.MinSites, Gain: float64(s.GainMicro) / plan.WholeGain}
+	p := Policy{TTL: ttl, CalmTTL: s.CalmTTL, ConnectionLife: s.ConnectionLife, MinSites: s.MinSites, Gain: float64(s.GainMicro) / plan.WholeGain}
 	if w := s.Watermarks; w != (plan.Watermarks{}) {
 		p.Marks = load.Marks{Low: load.Level(w.LowPercent) * load.Full / 100, High: load.Level(w.HighPercent) * load.Full / 100}
 	}

@@ -20,8 +20,8 @@ func TestPolicyOf(t *testing.T) {
 	}{
 		{"nothing said", plan.Steering{Method: plan.Proximity}, Policy{TTL: 30 * time.Second}},
 		{"everything", plan.Steering{
-			Method: plan.Proximity, Watermarks: plan.Watermarks{LowPercent: 60, HighPercent: 80}, MinSites: 2, ConnectionLife: time.Minute, GainMicro: 40_000,
-		}, Policy{Marks: load.Marks{Low: 6000, High: 8000}, TTL: 30 * time.Second, ConnectionLife: time.Minute, Gain: 0.04, MinSites: 2}},
+			Method: plan.Proximity, Watermarks: plan.Watermarks{LowPercent: 60, HighPercent: 80}, MinSites: 2, ConnectionLife: time.Minute, GainMicro: 40_000, CalmTTL: time.Minute,
+		}, Policy{Marks: load.Marks{Low: 6000, High: 8000}, TTL: 30 * time.Second, CalmTTL: time.Minute, ConnectionLife: time.Minute, Gain: 0.04, MinSites: 2}},
 	} {
 		if got := PolicyOf(&c.steering, 30*time.Second); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)

@@ -35,14 +35,16 @@ func (t *turn) report() {
 // next is what the next Step remembers.
 func (t *turn) next() State {
 	s := State{At: t.in.Now, Sites: map[gslb.SiteID]siteState{}, Classes: map[plan.ClassKey]classState{}, Heavy: t.heavy}
-	dwell := 2 * t.policy.TTL
+	dwell := 2 * t.policy.longestTTL()
 	for i, site := range t.in.Sites {
 		c, tide := &t.capacity[i], t.was.Sites[site.ID].Tide
 		if c.known {
 			tide = tide.Observe(c.level, t.policy.Marks, dwell, t.in.Now)
 		}
 		t.brief(i, tide)
-		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Heard: c.heard, Drained: site.Drained, Drift: t.drift[i], Tide: tide}
+		since := t.calmSince(i, tide)
+		t.calm(i, since)
+		s.Sites[site.ID] = siteState{Counted: c.counted, Correction: c.correction, Carried: c.carried, Heard: c.heard, Drained: site.Drained, Drift: t.drift[i], Tide: tide, CalmSince: since}
 	}
 	published := map[plan.ClassKey][]plan.SiteShare{}
 	for _, split := range t.out.Splits {

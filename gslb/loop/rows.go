@@ -60,7 +60,12 @@ func (e *estimate) count(p Policy, s State, in Input) {
 		r := &e.rows[i]
 		for k := range r.inEffect {
 			c := &r.inEffect[k]
-			c.settle(p, elapsed, r.fresh, r.sliced || s.Sites[in.Sites[c.site].ID].Tide.Shedding)
+			as := s.termOf(p, in.Sites[c.site].ID)
+			if r.sliced {
+				as = brief
+			}
+			c.remember(as)
+			c.settle(p, elapsed, r.fresh, c.holds(p, elapsed, as))
 		}
 	}
 }
@@ -127,7 +132,7 @@ func (t *turn) rowState(r *row) rowState {
 func (t *turn) effects(cells []cell) (list []effect) {
 	for i := range cells {
 		if c := &cells[i]; c.answers+c.held > forgotten {
-			list = append(list, effect{Site: t.in.Sites[c.site].ID, Answers: c.answers, Held: c.held, Given: c.given})
+			list = append(list, effect{Site: t.in.Sites[c.site].ID, Answers: c.answers, Held: c.held, Given: c.given, Calm: c.calm})
 		}
 	}
 	return list

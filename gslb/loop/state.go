@@ -35,6 +35,8 @@ type siteState struct {
 	// Drift is by how much more arrives than was planned, in thousandths of a request a second.
 	Drift float64   `json:"drift,omitempty"`
 	Tide  load.Tide `json:"tide,omitzero"`
+	// CalmSince is since when the site has been calm, zero if it is not.
+	CalmSince time.Time `json:"calmSince,omitzero"`
 }
 
 type classState struct {

@@ -109,7 +109,7 @@ func (t *turn) freeze() (State, Output) {
 	was.Sites = maps.Clone(was.Sites)
 	for _, site := range t.in.Sites {
 		if s, known := was.Sites[site.ID]; known {
-			s.Drained = site.Drained
+			s.Drained, s.CalmSince = site.Drained, time.Time{} // who is deaf does not know of any calm
 			was.Sites[site.ID] = s
 		}
 	}

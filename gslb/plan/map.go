@@ -75,6 +75,8 @@ type Steering struct {
 	Near Near `json:"near,omitzero"`
 	// Residency says where clients of some regions must stay; the first rule that has a client's region holds for it.
 	Residency []Residency `json:"residency,omitempty"`
+	// CalmTTL is how long answers live that name a calm site; zero is as long as others.
+	CalmTTL time.Duration `json:"calmTTL,omitempty"`
 
 	// The control loop of a service goes by these; name servers do not.
 
@@ -149,7 +151,9 @@ type Endpoint struct {
 	// ForcedUp says that an operator calls the endpoint up: name servers' probes go on, and take nothing away.
 	ForcedUp bool `json:"forcedUp,omitempty"`
 	// Brief says that answers with the endpoint must not live long: its site is above its low mark, or draining.
-	Brief     bool      `json:"brief,omitempty"`
+	Brief bool `json:"brief,omitempty"`
+	// Calm says that answers with the endpoint may live for Steering.CalmTTL: its site has long been below its low mark.
+	Calm      bool      `json:"calm,omitempty"`
 	Addresses []Address `json:"addresses"`
 }
 

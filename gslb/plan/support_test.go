@@ -58,6 +58,7 @@ func policies() *Map {
 		m.Services[i].Steering = Steering{Method: Proximity, OnAllUnhealthy: policy}
 	}
 	m.Services[1].Steering.MinSites, m.Services[1].Steering.ConnectionLife, m.Services[1].Steering.GainMicro = 2, time.Minute, 40_000
+	m.Services[1].Steering.CalmTTL, m.Services[1].Endpoints[0].Calm = time.Minute, true
 	m.Services[0].Steering.Near = Near{Milliseconds: 5}
 	m.Services[1].Steering.Near, m.Services[1].Steering.Costs = Near{Percent: 10}, []SiteCost{{"s01", 25}, {"s00", 5}}
 	m.Services[3].Steering.Residency = []Residency{

@@ -169,6 +169,9 @@ func (v *validator) service(path string, s *Service) {
 		v.fail(path+".ttl", "%v, want whole seconds from %v to %v", s.TTL, MinTTL, MaxTTL)
 	}
 	v.steering(path+".steering", &s.Steering)
+	if err := s.Steering.CheckTTL(s.TTL); err != nil {
+		v.fail(path+".steering.calmTTL", "%w", err)
+	}
 	if s.Health != nil {
 		v.health(path+".health", *s.Health)
 	}

@@ -91,11 +91,17 @@ func TestValidateBad(t *testing.T) {
 		"gain above 1":         {func(m *Map) { service(m).Steering.GainMicro = WholeGain + 1 }, "steering.gain: out of range"},
 		"gain below 0":         {func(m *Map) { service(m).Steering.GainMicro = -1 }, "steering.gain: out of range"},
 		"connections too long": {func(m *Map) { service(m).Steering.ConnectionLife = 2 * time.Hour }, "steering.connectionLife: out of range: want 1s to 1h0m0s"},
-		"only a low mark":      {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 0 }, "services[0].steering.watermarks"},
-		"mark above 100":       {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 101 }, "services[0].steering.watermarks"},
-		"probe type":           {func(m *Map) { service(m).Health.Type = "icmp" }, "services[0].health.type"},
-		"probe path injects":   {func(m *Map) { service(m).Health.Path = "/ HTTP/1.1\r\nX: y" }, "services[0].health.path"},
-		"probe path of tcp":    {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http or https probe has a path"},
+		"calm TTL too long":    {func(m *Map) { service(m).Steering.CalmTTL = MaxCalmTTL + time.Second }, "steering.calmTTL: out of range: want whole seconds from 1s to 1h0m0s"},
+		"calm TTL not whole":   {func(m *Map) { service(m).Steering.CalmTTL = 61500 * time.Millisecond }, "steering.calmTTL: out of range: want whole seconds"},
+		"calm TTL below 0":     {func(m *Map) { service(m).Steering.CalmTTL = -time.Minute }, "steering.calmTTL: out of range"},
+		"calm TTL too short":   {func(m *Map) { service(m).Steering.CalmTTL = service(m).TTL - time.Second }, "steering.calmTTL: 29s is less than the service's TTL of 30s"},
+		"no loop to be calm": {func(m *Map) { service(m).Steering.Method, service(m).Steering.CalmTTL = Weighted, time.Minute },
+			"steering.calmTTL: it needs method proximity: with weighted no control loop runs"},
+		"only a low mark":    {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 0 }, "services[0].steering.watermarks"},
+		"mark above 100":     {func(m *Map) { service(m).Steering.Watermarks.HighPercent = 101 }, "services[0].steering.watermarks"},
+		"probe type":         {func(m *Map) { service(m).Health.Type = "icmp" }, "services[0].health.type"},
+		"probe path injects": {func(m *Map) { service(m).Health.Path = "/ HTTP/1.1\r\nX: y" }, "services[0].health.path"},
+		"probe path of tcp":  {func(m *Map) { service(m).Health.Type = ProbeTCP }, "only an http or https probe has a path"},
 		"probe match of grpc": {func(m *Map) {
 			*service(m).Health = Health{Type: ProbeGRPC, Match: "ok", Port: 1, Interval: time.Second}
 		}, "services[0].health.path"},
@@ -188,6 +194,19 @@ func TestValidateSteering(t *testing.T) {
 	}
 	if got := strings.Join(paths, " "); got != "spec.method spec.minSites" {
 		t.Errorf("problems at %s", got)
+	}
+}
+
+func TestParseCalmTTL(t *testing.T) {
+	for text, want := range map[string]time.Duration{"60s": time.Minute, "1h": time.Hour, "1m30s": 90 * time.Second, "1s": time.Second} {
+		if got, err := ParseCalmTTL(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0s", "", "1500ms", "61m", "60", "-60s", "9999999h9999999h"} {
+		if got, err := ParseCalmTTL(text); err == nil || !strings.Contains(err.Error(), "such as 60s") {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
 	}
 }
 

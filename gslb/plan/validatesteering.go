@@ -14,6 +14,7 @@ const (
 	MaxFallback       = 8
 	MinConnectionLife = time.Second
 	MaxConnectionLife = time.Hour
+	MaxCalmTTL        = time.Hour
 	// WholeGain is the GainMicro that corrects all of the residual in one epoch.
 	WholeGain = 1_000_000
 )
@@ -42,6 +43,30 @@ func ParseConnectionLife(text string) (time.Duration, error) {
 	}
 	return life, nil
 }
+
+// ParseCalmTTL reads a CalmTTL as people write it.
+func ParseCalmTTL(text string) (time.Duration, error) {
+	ttl, err := time.ParseDuration(text)
+	if err != nil || !isCalmTTL(ttl) {
+		return 0, fmt.Errorf("%q, want whole seconds from %v to %v, such as 60s", text, MinTTL, MaxCalmTTL)
+	}
+	return ttl, nil
+}
+
+func isCalmTTL(ttl time.Duration) bool {
+	return ttl >= MinTTL && ttl <= MaxCalmTTL && ttl%time.Second == 0
+}
+
+// CheckTTL says what is wrong with a policy's CalmTTL for a service whose other answers live for ttl.
+func (s *Steering) CheckTTL(ttl time.Duration) error {
+	if s.CalmTTL != 0 && s.CalmTTL < ttl {
+		return fmt.Errorf("%v is less than the service's TTL of %v: answers of calm sites live longer than others", s.CalmTTL, ttl)
+	}
+	return nil
+}
+
+// LongestTTL is how long an answer of the service may live.
+func (s *Service) LongestTTL() time.Duration { return max(s.TTL, s.Steering.CalmTTL) }
 
 func (v *validator) steering(path string, s *Steering) {
 	switch s.Method {
@@ -97,6 +122,7 @@ func (v *validator) loop(path string, s *Steering) {
 		{"minSites", int64(s.MinSites), s.MinSites > 0 && s.MinSites <= MaxCandidates, fmt.Sprintf("1 to %d sites", MaxCandidates)},
 		{"connectionLife", int64(s.ConnectionLife), s.ConnectionLife >= MinConnectionLife && s.ConnectionLife <= MaxConnectionLife,
 			fmt.Sprintf("%v to %v", MinConnectionLife, MaxConnectionLife)},
+		{"calmTTL", int64(s.CalmTTL), isCalmTTL(s.CalmTTL), fmt.Sprintf("whole seconds from %v to %v", MinTTL, MaxCalmTTL)},
 		{"gain", s.GainMicro, s.GainMicro > 0 && s.GainMicro <= WholeGain, "a part above 0 and at most 1"},
 	} {
 		switch {

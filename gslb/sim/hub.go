@@ -38,7 +38,7 @@ func (p *Production) think() {
 	if p.broken.input != nil {
 		p.broken.input(&in)
 	}
-	steering := plan.Steering{Watermarks: p.config.Watermarks, ConnectionLife: p.config.ConnectionLife, MinSites: p.config.MinSites}
+	steering := plan.Steering{Watermarks: p.config.Watermarks, ConnectionLife: p.config.ConnectionLife, MinSites: p.config.MinSites, CalmTTL: p.config.CalmTTL}
 	policy := loop.PolicyOf(&steering, p.config.TTL)
 	h.state, h.output = loop.Step(policy, h.state, in)
 	if p.broken.output != nil {
@@ -220,14 +220,15 @@ func (p *Production) world(out *loop.Output) *plan.Map {
 	}
 	service := plan.Service{
 		Name: serviceName, TTL: p.config.TTL,
-		Steering: plan.Steering{Method: p.config.Method, Watermarks: p.config.Watermarks, OnAllUnhealthy: p.config.OnAllUnhealthy},
+		Steering: plan.Steering{Method: p.config.Method, Watermarks: p.config.Watermarks, OnAllUnhealthy: p.config.OnAllUnhealthy, CalmTTL: p.config.CalmTTL},
 		Health:   &plan.Health{Type: plan.ProbeTCP, Port: 80, Interval: time.Second},
 	}
 	for _, i := range h.byName {
 		site := &p.view.Sites[i]
 		m.Sites = append(m.Sites, plan.Site{ID: site.Spec.ID, Location: site.Spec.Location})
 		service.Endpoints = append(service.Endpoints, plan.Endpoint{
-			Site: site.Spec.ID, Capacity: claimed(site), Drained: site.Drained, Brief: out != nil && slices.Contains(out.Brief, site.Spec.ID),
+			Site: site.Spec.ID, Capacity: claimed(site), Drained: site.Drained,
+			Brief: out != nil && out.IsBrief(site.Spec.ID), Calm: out != nil && out.IsCalm(site.Spec.ID),
 			Addresses: []plan.Address{{Addr: addressOf(i), Line: gslb.DefaultLine}},
 		})
 	}

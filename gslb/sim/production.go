@@ -32,6 +32,8 @@ type ProductionConfig struct {
 	TTL            time.Duration
 	Watermarks     plan.Watermarks
 	ConnectionLife time.Duration
+	// CalmTTL is that of the service; zero is off.
+	CalmTTL        time.Duration
 	MinSites       int
 	Method         plan.Method
 	OnAllUnhealthy plan.OnAllUnhealthy

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/loop"
@@ -136,6 +137,28 @@ func TestAnswersAreCounted(t *testing.T) {
 	// A step hears of what was answered before its second.
 	if counted != last || last == 0 {
 		t.Errorf("%v seconds were answered, the hub heard of %v", last, counted)
+	}
+}
+
+// Answers of calm sites live as long as the policy says, those of others do not, and no rule is broken.
+func TestCalmAnswers(t *testing.T) {
+	for ttl, want := range map[time.Duration]bool{0: false, time.Minute: true} {
+		c, rules := nineSites(70), NewRules(10)
+		c.Length = 10 * time.Minute
+		p, long, calm := NewProduction(ProductionConfig{Geo: cities(), Rules: rules, CalmTTL: ttl}), 0, 0
+		run(t, c, &asking{p, func(_ Question, a Answer) {
+			if a.TTL == time.Minute {
+				long++
+			}
+		}})
+		for _, e := range p.head.compiled.Map.Services[0].Endpoints {
+			if e.Calm {
+				calm++
+			}
+		}
+		if (long > 0) != want || (calm > 0) != want || len(rules.Breaches) > 0 {
+			t.Errorf("calmTTL %v: %d long answers, %d sites are calm; %v", ttl, long, calm, rules.Breaches)
+		}
 	}
 }
 

@@ -180,19 +180,28 @@ func (d *decider) finish(out *Decision, endpoint int, split bool, unitBits int) 
 	}
 	out.Endpoint = endpoint
 	chosen := &d.live.Endpoints[endpoint]
-	if out.Reason == Split && split && d.split.slot != 0 {
-		out.TTL = min(out.TTL, plan.HeavySlot)
-	}
+	out.TTL = d.ttl(out.Reason, chosen, out.Reason == Split && split && d.split.slot != 0)
 	if d.recalled {
 		out.Reason = LastGood
-	}
-	if out.Reason == AllUnhealthy || d.recalled || chosen.Drained || chosen.Brief {
-		out.TTL = min(out.TTL, briefTTL)
 	}
 	out.Addresses, out.Tag = chosen.Addresses(d.family, d.class.Tags, !chosen.Has(d.family))
 	if d.trace != nil {
 		d.trace.picked(d, *out)
 	}
+}
+
+// ttl is how long an answer with the endpoint lives: longer where its site is calm and nothing makes it shorter.
+func (d *decider) ttl(reason Reason, chosen *world.Endpoint, slot bool) time.Duration {
+	spec := d.compiled.Spec
+	switch {
+	case slot:
+		return min(spec.TTL, plan.HeavySlot)
+	case reason == AllUnhealthy || d.recalled || chosen.Drained || chosen.Brief:
+		return min(spec.TTL, briefTTL)
+	case chosen.Calm:
+		return max(spec.TTL, spec.Steering.CalmTTL)
+	}
+	return spec.TTL
 }
 
 // choose walks the tiers and takes the first that has an eligible endpoint. Split says that capacity decided, per unit.

@@ -9,6 +9,7 @@ import (
 
 	"tidegate.dev/tidegate/gslb"
 	"tidegate.dev/tidegate/gslb/plan"
+	"tidegate.dev/tidegate/gslb/world"
 )
 
 func TestDecide(t *testing.T) {
@@ -62,30 +63,76 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// The TTL follows the state: answers that should soon be asked for again are brief.
+// The TTL follows the state: answers that should soon be asked for again are brief, those of calm sites may live longer.
 func TestTTL(t *testing.T) {
 	one := func(flags string) []endpoint { return []endpoint{{"fra", 1, flags}} }
+	two := []endpoint{{"iad", 1, ""}, {"fra", 1, ""}}
 	for _, c := range []struct {
-		name      string
-		endpoints []endpoint
-		brief     bool
-		ttl, want time.Duration
+		name         string
+		endpoints    []endpoint
+		brief, calm  bool
+		ttl, calmTTL time.Duration
+		want         time.Duration
 	}{
-		{"calm", one(""), false, 60 * time.Second, 60 * time.Second},
-		{"above the low mark", one(""), true, 60 * time.Second, 10 * time.Second},
-		{"above the low mark, short already", one(""), true, 5 * time.Second, 5 * time.Second},
-		{"drained", one(isDrained), false, 30 * time.Second, 10 * time.Second},
-		{"all down", one(isDown), false, time.Hour, 10 * time.Second},
-		{"the other one is brief", []endpoint{{"iad", 1, ""}, {"fra", 1, ""}}, true, 30 * time.Second, 30 * time.Second},
+		{"nothing said", one(""), false, false, 60 * time.Second, 0, 60 * time.Second},
+		{"above the low mark", one(""), true, false, 60 * time.Second, 0, 10 * time.Second},
+		{"above the low mark, short already", one(""), true, false, 5 * time.Second, 0, 5 * time.Second},
+		{"drained", one(isDrained), false, false, 30 * time.Second, 0, 10 * time.Second},
+		{"all down", one(isDown), false, false, time.Hour, 0, 10 * time.Second},
+		{"the other one is brief", two, true, false, 30 * time.Second, 0, 30 * time.Second},
+		{"calm", one(""), false, true, 30 * time.Second, time.Minute, time.Minute},
+		{"not calm", one(""), false, false, 30 * time.Second, time.Minute, 30 * time.Second},
+		{"calm, and the policy says nothing", one(""), false, true, 30 * time.Second, 0, 30 * time.Second},
+		{"the other one is calm", two, false, true, 30 * time.Second, time.Minute, 30 * time.Second},
+		{"calm and above the low mark", one(""), true, true, 30 * time.Second, time.Minute, 10 * time.Second},
+		{"calm and above the low mark, short already", one(""), true, true, 5 * time.Second, time.Minute, 5 * time.Second},
+		{"calm and drained", one(isDrained), false, true, 30 * time.Second, time.Minute, 10 * time.Second},
+		{"calm and all down", one(isDown), false, true, 30 * time.Second, time.Minute, 10 * time.Second},
 	} {
-		m := mapOf(plan.Steering{Method: plan.Proximity}, c.endpoints...)
-		m.Services[0].TTL, m.Services[0].Endpoints[0].Brief = c.ttl, c.brief
+		m := mapOf(plan.Steering{Method: plan.Proximity, CalmTTL: c.calmTTL}, c.endpoints...)
+		m.Services[0].TTL, m.Services[0].Endpoints[0].Brief, m.Services[0].Endpoints[0].Calm = c.ttl, c.brief, c.calm
 		var down []netip.Addr
 		if c.endpoints[0].flags == isDown {
 			down = append(down, addressOf(0))
 		}
-		if d := Decide(compile(t, m, down...), from(german)); d.TTL != c.want {
+		snapshot := compile(t, m, down...)
+		if d := Decide(snapshot, from(german)); d.TTL != c.want {
 			t.Errorf("%s: TTL %v, want %v", c.name, d.TTL, c.want)
+		}
+		trace := Explain(snapshot, name, from(german))
+		if trace.TTLSeconds != int(c.want/time.Second) || trace.Candidates[0].Calm != c.calm || trace.Candidates[0].Brief != c.brief {
+			t.Errorf("%s: explained by %+v", c.name, trace)
+		}
+	}
+}
+
+// What a calm site's answer to a heavy resolver lives for is its slot, and what is remembered of a better moment is brief.
+func TestCalmIsOverruled(t *testing.T) {
+	m := mapOf(plan.Steering{Method: plan.Proximity, OnAllUnhealthy: plan.AnswerLastGood, CalmTTL: time.Minute}, endpoint{"fra", 1, ""}, endpoint{"iad", 1, ""})
+	splitClass(t, m, german, shares{"fra": 5000, "iad": 5000})
+	m.HeavyResolvers = []netip.Addr{netip.MustParseAddr("20.9.9.9")}
+	for i := range m.Services[0].Endpoints {
+		m.Services[0].Endpoints[i].Calm = true
+	}
+	b := world.NewBuilder()
+	b.SetPlan(1, compile(t, m).Plan)
+	healthy := b.Snapshot()
+	for i := range m.Services[0].Endpoints {
+		b.SetDown(world.Target{Service: name, Addr: addressOf(i)}, true)
+	}
+	for _, c := range []struct {
+		name     string
+		snapshot *world.Snapshot
+		client   string
+		reason   Reason
+		want     time.Duration
+	}{
+		{"another resolver", healthy, "20.9.9.8", Split, time.Minute},
+		{"a heavy one", healthy, "20.9.9.9", Split, plan.HeavySlot},
+		{"all are down", b.Snapshot(), "20.9.9.8", LastGood, briefTTL},
+	} {
+		if d := Decide(c.snapshot, fromResolver(c.client, 0)); d.TTL != c.want || d.Reason != c.reason {
+			t.Errorf("%s: %v for %v, want %v for %v", c.name, d.Reason, d.TTL, c.reason, c.want)
 		}
 	}
 }

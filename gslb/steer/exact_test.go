@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"tidegate.dev/tidegate/geodata"
 	"tidegate.dev/tidegate/gslb"
@@ -60,11 +61,14 @@ func exactMap(rng *rand.Rand) *plan.Map {
 	}
 	steering := plan.Steering{Method: []plan.Method{plan.Proximity, plan.Proximity, plan.Weighted, plan.Failover}[rng.IntN(4)]}
 	exactPolicy(rng, &steering)
+	if steering.Method == plan.Proximity && rng.IntN(2) == 0 {
+		steering.CalmTTL = time.Minute
+	}
 	m := mapOf(steering, endpoints...)
 	for i := range m.Services[0].Endpoints {
 		m.Sites[i].Region = []string{"", "asia", "eu"}[rng.IntN(3)]
 		e := &m.Services[0].Endpoints[i]
-		e.Brief = rng.IntN(3) == 0
+		e.Brief, e.Calm = rng.IntN(3) == 0, rng.IntN(3) == 0
 		e.Addresses[0].Line = []gslb.Line{"default", "telecom", "unicom"}[rng.IntN(3)]
 		if rng.IntN(3) > 0 {
 			six := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i + 1)})

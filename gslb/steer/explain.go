@@ -81,6 +81,7 @@ type TraceRow struct {
 	Drained         bool          `json:"drained"`
 	Capacity        gslb.MilliRPS `json:"capacityMilliRPS"`
 	Brief           bool          `json:"brief,omitempty"`
+	Calm            bool          `json:"calm,omitempty"`
 	Chosen          bool          `json:"chosen"`
 }
 
@@ -147,9 +148,10 @@ func (t *Trace) begin(d *decider) {
 
 func (d *decider) row(endpoint int) TraceRow {
 	live := &d.live.Endpoints[endpoint]
+	spec := &d.compiled.Spec.Endpoints[endpoint]
 	row := TraceRow{
 		Site: d.compiled.Endpoints[endpoint].Site, Km: -1,
-		Up: live.Up, ForcedUp: live.ForcedUp, Drained: live.Drained, Capacity: live.Capacity, Brief: d.compiled.Spec.Endpoints[endpoint].Brief,
+		Up: live.Up, ForcedUp: live.ForcedUp, Drained: live.Drained, Capacity: live.Capacity, Brief: spec.Brief, Calm: spec.Calm,
 	}
 	for _, c := range d.class.Candidates {
 		if int(d.choice.BySite[c.Site]) == endpoint {

@@ -140,7 +140,7 @@ func (b *Builder) build(index int) *Service {
 	for i := range compiled.Endpoints {
 		e, spec := &service.Endpoints[i], &compiled.Spec.Endpoints[i]
 		*e = b.endpoint(compiled, compiled.Endpoints[i].Addresses, spec.ForcedUp)
-		e.Capacity, e.Drained, e.Brief = spec.Capacity, spec.Drained, spec.Brief
+		e.Capacity, e.Drained, e.Brief, e.Calm = spec.Capacity, spec.Drained, spec.Brief, spec.Calm
 	}
 	service.seal()
 	return service

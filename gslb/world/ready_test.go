@@ -15,7 +15,7 @@ func mixedService(rng *rand.Rand) plan.Service {
 	for i := range 150 {
 		e := plan.Endpoint{
 			Site: gslb.SiteID(fmt.Sprintf("s%03d", i)), Capacity: gslb.MilliRPS(1000 * rng.IntN(4)),
-			Drained: rng.IntN(8) == 0, ForcedUp: rng.IntN(8) == 0, Brief: rng.IntN(2) == 0,
+			Drained: rng.IntN(8) == 0, ForcedUp: rng.IntN(8) == 0, Brief: rng.IntN(2) == 0, Calm: rng.IntN(2) == 0,
 		}
 		family := rng.IntN(3)
 		if family != 1 {
@@ -46,7 +46,7 @@ func TestServiceKnowsWhoIsReady(t *testing.T) {
 		live := b.Snapshot().Service(0)
 		ready += sameReady(t, live)
 		for i, e := range live.Endpoints {
-			if spec := s.Endpoints[i]; e.Brief != spec.Brief || e.Drained != spec.Drained || e.Capacity != spec.Capacity {
+			if spec := s.Endpoints[i]; e.Brief != spec.Brief || e.Calm != spec.Calm || e.Drained != spec.Drained || e.Capacity != spec.Capacity {
 				t.Fatalf("endpoint %d is %+v, of %+v", i, e, spec)
 			}
 		}

@@ -104,9 +104,9 @@ type Endpoint struct {
 	// stands above them.
 	Up, ForcedUp bool
 
-	// Drained and Capacity are the map's, and Brief: answers should soon be asked for again.
-	Drained, Brief bool
-	Capacity       gslb.MilliRPS
+	// Drained and Capacity are the map's, and so are Brief, answers should soon be asked for again, and Calm, they may live long.
+	Drained, Brief, Calm bool
+	Capacity             gslb.MilliRPS
 	// alive and all hold the addresses by family and tag; the last group of a family has every tag's.
 	alive, all [plan.Families][]group
 }

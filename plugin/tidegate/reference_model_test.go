@@ -156,11 +156,15 @@ func (r *reference) verdict(s *plan.Service, f plan.Family, c contest, place geo
 		v.sites = append(v.sites, e.Site)
 		v.addresses[e.Site] = r.addresses(s, f, e, place, unhealthy)
 		v.ttl[e.Site] = int(s.TTL.Seconds())
-		if e.Brief || e.Drained || unhealthy {
-			v.ttl[e.Site] = min(v.ttl[e.Site], 10)
-		}
-		if c.slot > 0 && len(c.sites) > 1 {
+		short := c.slot > 0 && len(c.sites) > 1
+		if short {
 			v.ttl[e.Site] = min(v.ttl[e.Site], 3)
+		}
+		if e.Brief || e.Drained || unhealthy {
+			v.ttl[e.Site], short = min(v.ttl[e.Site], 10), true
+		}
+		if e.Calm && !short && s.Steering.CalmTTL > 0 {
+			v.ttl[e.Site] = int(s.Steering.CalmTTL.Seconds())
 		}
 	}
 	return v

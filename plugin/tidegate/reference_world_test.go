@@ -84,6 +84,9 @@ func randomService(rng *rand.Rand, number int, sites []plan.Site) plan.Service {
 		},
 		Asleep: rng.IntN(8) == 0,
 	}
+	if s.Steering.Method == plan.Proximity && rng.IntN(2) == 0 {
+		s.Steering.CalmTTL = s.TTL + time.Duration(rng.IntN(300))*time.Second
+	}
 	if s.Steering.OnAllUnhealthy == plan.AnswerFallback {
 		s.Steering.Fallback = randomFallback(rng)
 	}
@@ -129,7 +132,7 @@ func randomPrecedence(rng *rand.Rand) plan.Precedence {
 
 func randomEndpoint(rng *rand.Rand, site gslb.SiteID, service, index, families, most int) plan.Endpoint {
 	e := plan.Endpoint{Site: site, Capacity: gslb.MilliRPS(rng.IntN(500_000)), Drained: rng.IntN(8) == 0}
-	e.Brief = rng.IntN(6) == 0
+	e.Brief, e.Calm = rng.IntN(6) == 0, rng.IntN(3) == 0
 	if rng.IntN(6) == 0 {
 		e.Capacity = 0
 	}

@@ -25,7 +25,7 @@ type SteeringPolicy struct {
 // SteeringPolicySpec has the fields of the world file's steering block, by the same names.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.fallback) == (has(self.onAllUnhealthy) && self.onAllUnhealthy == 'fallback')",message="fallback has addresses exactly where onAllUnhealthy is fallback"
-// +kubebuilder:validation:XValidation:rule="!has(self.method) || self.method == 'proximity' || !(has(self.minSites) || has(self.connectionLife) || has(self.gain) || has(self.costs))",message="minSites, connectionLife, gain and costs need method proximity: with another one no control loop runs"
+// +kubebuilder:validation:XValidation:rule="!has(self.method) || self.method == 'proximity' || !(has(self.minSites) || has(self.connectionLife) || has(self.calmTTL) || has(self.gain) || has(self.costs))",message="minSites, connectionLife, calmTTL, gain and costs need method proximity: with another one no control loop runs"
 // +kubebuilder:validation:XValidation:rule="!has(self.method) || self.method == 'proximity' || !has(self.near)",message="near needs method proximity: with another one no site is nearer than another"
 type SteeringPolicySpec struct {
 	// method: proximity takes the nearest site, weighted goes by capacity among all, failover takes the first site that is
@@ -72,8 +72,15 @@ type SteeringPolicySpec struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	ConnectionLife string `json:"connectionLife,omitempty"`
+	// calmTTL is how long answers live that name a site which has long been below its low watermark, in whole seconds up to 1h
+	// and not less than the service's TTL, such as 60s. Left out, they live as long as others: a longer TTL makes the whole
+	// control loop slower, which has to wait for the last of them.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	CalmTTL string `json:"calmTTL,omitempty"`
 	// gain is the part of the control loop's residual error that 15 seconds correct, above 0 and at most 1, such as "0.05".
-	// Left out, it is the most that cannot oscillate with the service's TTL and connectionLife; more is refused.
+	// Left out, it is the most that cannot oscillate with the service's TTL, calmTTL and connectionLife; more is refused.
 	// +optional
 	// +kubebuilder:validation:Pattern=`^(0\.[0-9]{1,6}|1(\.0{1,6})?)$`
 	Gain string `json:"gain,omitempty"`

@@ -22,6 +22,7 @@ type steering struct {
 	Precedence     precedence          `yaml:"precedence"`
 	MinSites       int                 `yaml:"minSites"`
 	ConnectionLife scalar              `yaml:"connectionLife"`
+	CalmTTL        scalar              `yaml:"calmTTL"`
 	Gain           scalar              `yaml:"gain"`
 	Costs          []cost              `yaml:"costs"`
 	Near           *near               `yaml:"near"`
@@ -96,6 +97,10 @@ func (c *converter) steering(path string, s steering, ttl time.Duration) plan.St
 	if s.ConnectionLife != "" {
 		out.ConnectionLife, err = plan.ParseConnectionLife(string(s.ConnectionLife))
 		c.fail(path+".connectionLife", err)
+	}
+	if s.CalmTTL != "" {
+		out.CalmTTL, err = plan.ParseCalmTTL(string(s.CalmTTL))
+		c.fail(path+".calmTTL", err)
 	}
 	if s.Gain != "" {
 		out.GainMicro, err = plan.ParseGain(string(s.Gain))
